@@ -1,0 +1,165 @@
+"""A request in the queue: its states, where its reply lives, what it says while it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+
+from bot.model.request import Request
+
+
+class JobState(StrEnum):
+    """Where a job stands (DESIGN §1)."""
+
+    QUEUED = "queued"
+    ASSIGNED = "assigned"
+    RUNNING = "running"
+    HELD = "held"
+    DELIVERING = "delivering"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+
+
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.REFUSED})
+WAITING = frozenset({JobState.QUEUED, JobState.ASSIGNED})
+LIVE = frozenset(JobState) - ENDED
+_GIVEN_UP = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.REFUSED})
+
+STEPS: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
+    {
+        JobState.QUEUED: frozenset({JobState.ASSIGNED}) | _GIVEN_UP,
+        JobState.ASSIGNED: frozenset({JobState.QUEUED, JobState.RUNNING}) | _GIVEN_UP,
+        JobState.RUNNING: frozenset({JobState.QUEUED, JobState.HELD, JobState.DELIVERING}) | _GIVEN_UP,
+        JobState.HELD: frozenset({JobState.DELIVERING}) | _GIVEN_UP,
+        JobState.DELIVERING: frozenset({JobState.DONE}) | _GIVEN_UP,
+        JobState.DONE: frozenset(),
+        JobState.FAILED: frozenset(),
+        JobState.CANCELLED: frozenset(),
+        JobState.REFUSED: frozenset(),
+    }
+)
+"""The steps a job may take; the store refuses every other one."""
+
+
+class FailureCode(StrEnum):
+    """Why a job ended without a picture; the catalogue has words for each."""
+
+    UNREACHABLE = "unreachable"
+    REJECTED = "rejected"
+    NODE_FAILED = "node_failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    INTERRUPTED = "interrupted"
+    VANISHED = "vanished"
+    TIMED_OUT = "timed_out"
+    NO_PICTURE = "no_picture"
+    PICTURE_LOST = "picture_lost"
+    TEMPLATE_GONE = "template_gone"
+    TEMPLATE_UNFIT = "template_unfit"
+    SERVER_FAULT = "server_fault"
+    TOO_LARGE = "too_large"
+    BUG = "bug"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A code, the facts its words may use, and for bugs the reference number that is also in the log."""
+
+    code: FailureCode
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyAddress:
+    """Enough for any process to answer: the message, and the token that may edit it until it expires."""
+
+    application_id: int
+    channel_id: int
+    message_id: int | None
+    token: str = field(repr=False)
+    expires_at: float
+    upload_limit: int
+    """Bytes that one attachment of this interaction may have (Discord's `attachment_size_limit`)."""
+    locale: str = "en-US"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One file that a job made, as the server named it."""
+
+    filename: str
+    subfolder: str = ""
+    kind: str = "output"
+    """ComfyUI's folder type: output, temp, or `socket` for a picture that came as a binary frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One row of the queue."""
+
+    id: str
+    request: Request
+    address: ReplyAddress
+    state: JobState
+    attempt: int
+    created_at: float
+    prompt_id: str | None = None
+    server: str | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """In our queue, `place` 1 is next; `reachable` is whether any server answers at all."""
+
+    place: int
+    reachable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparing:
+    """A server was chosen; the graph is on its way to it."""
+
+    ahead: int = 0
+    """Prompts of others that the server runs first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """The server loads a model."""
+
+    node: str
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working:
+    """The server runs a node that tells no steps."""
+
+    node: str
+    elapsed_s: float
+    preview: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """A node told step `step` of `steps`; `eta_s` is what is left of this node at the pace so far."""
+
+    node: str
+    step: int
+    steps: int
+    elapsed_s: float
+    eta_s: float | None = None
+    preview: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """The pictures are made and on their way to the member."""
+
+    elapsed_s: float
+
+
+JobUpdate: TypeAlias = Waiting | Preparing | Loading | Working | Sampling | Saving

@@ -1,0 +1,49 @@
+"""What one member asked for, as one value that can be stored and replayed."""
+
+import json
+from dataclasses import asdict, dataclass
+
+SEED_LIMIT = 2**53 - 1
+"""Seeds run from 0 to this: the largest integer that a browser keeps exact (ComfyUI itself takes 64 bits)."""
+
+PROMPT_LIMIT = 1500
+"""Characters of a prompt or a negative prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        """Return it as members write it: 832x1216."""
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Every choice of one generation. The graph is a pure function of it, the template and the node list."""
+
+    prompt: str
+    template: str
+    seed: int
+    member_id: int
+    guild_id: int | None
+    channel_id: int
+    negative: str | None = None
+    size: Size | None = None
+    count: int | None = None
+    locale: str = "en-US"
+
+    def to_json(self) -> str:
+        """Return the request as JSON text; `from_json` reads it back."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Request":
+        """Read what `to_json` wrote."""
+        fields = json.loads(text)
+        size = fields.pop("size")
+        return cls(**fields, size=Size(**size) if size else None)

@@ -1,0 +1,171 @@
+"""Settings: read once from the environment and `.env`, checked, frozen, handed down (DESIGN §5)."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.errors import SettingsError
+
+PROJECT = Path(__file__).parents[1]
+DISCORD_API = "https://discord.com/api/v10"
+_SECRETS = ("DISCORD_TOKEN", "DATABASE_URL")
+_TOKEN_SHAPE = re.compile(r"[\w-]{18,}\.[\w-]{6,}\.[\w-]{20,}")
+
+
+class ComfyServer(BaseModel):
+    """One ComfyUI process: `slots` is how many prompts of ours it may hold at a time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(min_length=1, max_length=60)
+    url: str
+    slots: int = Field(default=1, ge=1, le=16)
+    headers: dict[str, str] = Field(default_factory=dict[str, str], repr=False)
+    ca_file: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _plain_http(cls, url: str) -> str:
+        TypeAdapter(AnyHttpUrl).validate_python(url)
+        return url.rstrip("/")
+
+
+def _servers(value: object) -> object:
+    """Read a JSON list of servers, or a comma-separated list of URLs."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith(("[", "{")):
+        try:
+            read: Any = json.loads(text)
+        except json.JSONDecodeError as fault:
+            reason = f"is not valid JSON ({fault.msg} at character {fault.pos + 1})"
+            raise ValueError(reason) from None
+        return read if isinstance(read, list) else [read]
+    urls = [part.strip() for part in text.split(",") if part.strip()]
+    return [{"name": re.sub(r"^\w+://", "", url).rstrip("/"), "url": url} for url in urls]
+
+
+def _numbers(value: object) -> object:
+    """Read a comma-separated list of whole numbers."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.strip("[] ").split(",") if part.strip()]
+
+
+class Settings(BaseSettings):
+    """All that an operator can set; every field is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    discord_token: SecretStr = SecretStr("")
+    discord_api_url: str = DISCORD_API
+    discord_gateway_url: str | None = None
+    discord_proxy: str | None = None
+    discord_shard_ids: Annotated[tuple[int, ...] | None, NoDecode] = None
+    discord_shard_count: int | None = Field(default=None, ge=1)
+    comfyui_servers: Annotated[tuple[ComfyServer, ...], NoDecode] = (
+        ComfyServer(name="local", url="http://127.0.0.1:8188"),
+    )
+    database_url: SecretStr | None = None
+    data_dir: Path = Path("data")
+    templates_dir: Path = PROJECT / "templates"
+    default_template: str | None = None
+    owner_ids: Annotated[tuple[int, ...], NoDecode] = ()
+    http_host: str = "127.0.0.1"
+    http_port: int | None = Field(default=None, ge=1, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    _read_servers = field_validator("comfyui_servers", mode="before")(_servers)
+    _read_numbers = field_validator("discord_shard_ids", "owner_ids", mode="before")(_numbers)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _capitals(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @field_validator("discord_api_url")
+    @classmethod
+    def _with_version(cls, url: str) -> str:
+        """Accept a host, `…/api` or `…/api/v10`, and return the form that routes are appended to."""
+        TypeAdapter(AnyHttpUrl).validate_python(url)
+        url = url.rstrip("/")
+        if re.search(r"/v\d+$", url):
+            return url
+        return f"{url}/v10" if url.endswith("/api") else f"{url}/api/v10"
+
+    @field_validator("discord_gateway_url")
+    @classmethod
+    def _websocket(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"wss?://[^/\s]+", url):
+            reason = "must be a ws:// or wss:// address"
+            raise ValueError(reason)
+        return url
+
+    @field_validator("comfyui_servers")
+    @classmethod
+    def _distinct(cls, servers: tuple[ComfyServer, ...]) -> tuple[ComfyServer, ...]:
+        names = [server.name for server in servers]
+        if not servers or len(set(names)) != len(names):
+            reason = "needs at least one server, and every name only once"
+            raise ValueError(reason)
+        return servers
+
+    @property
+    def store_url(self) -> str:
+        """The database address for SQLAlchemy; a file in `DATA_DIR` unless `DATABASE_URL` says otherwise."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir / 'easel.sqlite3'}"
+
+    @property
+    def secrets(self) -> list[str]:
+        """Texts that no log line may hold."""
+        headers = [value for server in self.comfyui_servers for value in server.headers.values()]
+        stored = [self.database_url.get_secret_value()] if self.database_url else []
+        return [self.discord_token.get_secret_value(), *stored, *headers]
+
+    def token(self) -> str:
+        """Return the bot token.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        token = self.discord_token.get_secret_value().strip()
+        if not token:
+            raise SettingsError(["DISCORD_TOKEN: is not set; copy .env.example to .env and put your bot's token in it"])
+        return token
+
+    def token_shape_fault(self) -> str | None:
+        """Return what is odd about the token's shape, or None; Discord alone knows whether it is valid."""
+        token = self.discord_token.get_secret_value().strip()
+        if not token:
+            return "DISCORD_TOKEN: is not set"
+        if _TOKEN_SHAPE.fullmatch(token):
+            return None
+        return "DISCORD_TOKEN: does not look like a bot token (three parts with dots between; Developer Portal, page Bot)"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; `overrides` win over the environment.
+
+    Raises:
+        SettingsError: something is malformed; one line for each fault, naming the variable, without its value.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError([_line(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)]) from None
+
+
+def _line(where: tuple[int | str, ...], message: str) -> str:
+    name, *rest = (str(part) for part in where)
+    inside = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in rest)
+    return f"{name.upper()}{inside}: {message.removeprefix('Value error, ')}"
