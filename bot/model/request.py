@@ -1,6 +1,7 @@
 """What one member asked for, as one value that can be stored and replayed."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 
 SEED_LIMIT = 2**53 - 1
@@ -47,3 +48,21 @@ class Request:
         fields = json.loads(text)
         size = fields.pop("size")
         return cls(**fields, size=Size(**size) if size else None)
+
+
+SIDE_STEP, SIDE_LEAST, SIDE_MOST = 8, 64, 2048
+COUNT_LIMIT = 10
+"""Pictures of one request: as many as Discord attaches to one message."""
+
+_SIZE = re.compile(r"\s*(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*", re.IGNORECASE)
+
+
+def parse_size(text: str) -> Size | None:
+    """Read `832x1216`, sides made multiples of 8; None if it is no size, or a side is outside 64 to 2048 pixels."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        return None
+    width, height = (round(int(side) / SIDE_STEP) * SIDE_STEP for side in found.groups())
+    if not all(SIDE_LEAST <= side <= SIDE_MOST for side in (width, height)):
+        return None
+    return Size(width=width, height=height)
