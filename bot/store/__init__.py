@@ -1,0 +1,1 @@
+"""What must outlive the process: SQLAlchemy Core on SQLite; one repository per subject."""
