@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from dataclasses import asdict, dataclass
 
 SEED_LIMIT = 2**53 - 1
@@ -48,6 +49,11 @@ class Request:
         fields = json.loads(text)
         size = fields.pop("size")
         return cls(**fields, size=Size(**size) if size else None)
+
+
+def random_seed() -> int:
+    """Return a seed from 0 to `SEED_LIMIT` that nobody can foresee."""
+    return secrets.randbelow(SEED_LIMIT + 1)
 
 
 SIDE_STEP, SIDE_LEAST, SIDE_MOST = 8, 64, 2048

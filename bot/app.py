@@ -1,0 +1,173 @@
+"""Builds everything, once, and takes it down in stages: one AsyncExitStack, one TaskGroup."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import discord
+import structlog
+import yarl
+
+from bot.bot import EaselBot
+from bot.errors import SettingsError
+from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.fleet import Fleet, make_server
+from bot.replies.courier import Courier
+from bot.services import Services
+from bot.settings import DISCORD_API, Settings
+from bot.store.database import open_database
+from bot.store.jobs import JobStore
+from bot.store.notes import NoteStore
+from bot.workflow.template import Templates, load_templates
+
+log = structlog.get_logger()
+
+COMMANDS_NOTE = "commands_hash"
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+_REFUSED = (4004, 4010, 4011, 4012, 4013, 4014)
+"""Gateway close codes after which trying again is no use."""
+
+_OUT_OF_REACH = (aiohttp.ClientError, OSError, TimeoutError, discord.HTTPException, discord.GatewayNotFound)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The built world."""
+
+    settings: Settings
+    bot: EaselBot
+    fleet: Fleet
+    dispatcher: Dispatcher
+    notes: NoteStore
+
+
+def aim(settings: Settings) -> None:
+    """Point discord.py at the configured REST address, and at the gateway if that is configured too."""
+    discord.http.Route.BASE = settings.discord_api_url
+    if settings.discord_gateway_url:
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
+
+
+@asynccontextmanager
+async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncIterator[App]:
+    """Build the world without touching Discord or ComfyUI, and close at the end all that was opened.
+
+    Raises:
+        SettingsError: the database, or a server's `ca_file`, cannot be opened.
+    """
+    aim(settings)
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_database(settings.store_url))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        try:
+            fleet = Fleet([make_server(session, server) for server in settings.comfyui_servers])
+        except OSError as fault:
+            raise SettingsError([f"COMFYUI_SERVERS: a ca_file cannot be read ({fault.strerror})"]) from fault
+        templates = _templates(settings)
+        bot = await stack.enter_async_context(EaselBot(proxy=settings.discord_proxy, ready_timeout_s=ready_timeout_s))
+        dispatcher = Dispatcher(JobStore(engine), fleet, Courier(bot), templates, settings.default_template)
+        bot.services = Services(jobs=dispatcher)
+        yield App(settings, bot, fleet, dispatcher, NoteStore(engine))
+
+
+def _templates(settings: Settings) -> Templates:
+    templates = load_templates(settings.templates_dir)
+    for fault in templates.faults:
+        log.warning("template.faulty", file=fault.file, reason=fault.reason)
+    if settings.default_template and settings.default_template not in templates.by_name:
+        raise SettingsError([f"DEFAULT_TEMPLATE: there is no {settings.default_template}.json in TEMPLATES_DIR"])
+    return templates
+
+
+async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
+    """Serve until cancelled.
+
+    Raises:
+        SettingsError: Discord refuses the token.
+    """
+    if ready is not None:
+        app.bot.add_listener(_once(ready), "on_ready")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name in app.fleet.servers:
+                group.create_task(app.fleet.watch(name), name=f"fleet-{name}")
+            group.create_task(app.dispatcher.run(), name="dispatcher")
+            group.create_task(_serve_discord(app), name="discord")
+    except* SettingsError as refused:
+        raise refused.exceptions[0] from None
+
+
+def _once(ready: Callable[[], None]) -> Callable[[], Coroutine[None, None, None]]:
+    async def on_ready() -> None:
+        ready()
+
+    return on_ready
+
+
+async def _serve_discord(app: App) -> None:
+    """Log in, hand over the commands, stay connected; a network that is down is waited for, a bad token is not."""
+    token = app.settings.token()
+    await _until_it_works("login", lambda: _login(app.bot, token))
+    await _until_it_works("commands", lambda: sync_commands(app))
+    await _until_it_works("gateway", lambda: _find_gateway(app))
+    wait_s = FIRST_WAIT_S
+    while not app.bot.is_closed():
+        try:
+            await app.bot.connect()
+        except discord.ConnectionClosed as closed:
+            if closed.code in _REFUSED:
+                raise SettingsError([f"DISCORD_TOKEN: Discord refused the connection (close code {closed.code})"]) from closed
+            log.warning("discord.closed", code=closed.code)
+        except AttributeError as fault:
+            # discord.py 2.7.1 trips over its own missing socket when the very first connection fails (#10520).
+            if app.bot.ws is not None:
+                raise
+            log.warning("discord.gateway_unreachable", fault=type(fault.__context__).__name__, wait_s=wait_s)
+        except _OUT_OF_REACH as fault:
+            log.warning("discord.lost", fault=type(fault).__name__, wait_s=wait_s)
+        await asyncio.sleep(wait_s)
+        wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+
+
+async def _login(bot: EaselBot, token: str) -> None:
+    try:
+        await bot.login(token)
+    except discord.LoginFailure as refused:
+        raise SettingsError(["DISCORD_TOKEN: Discord does not accept this token; copy it again from the Developer Portal"]) from refused
+    except BaseException:
+        await bot.http.close()
+        bot.http.connector = discord.utils.MISSING  # a closed connector would fail every further try
+        raise
+
+
+async def _until_it_works(what: str, attempt: Callable[[], Awaitable[None]]) -> None:
+    wait_s = FIRST_WAIT_S
+    while True:
+        try:
+            await attempt()
+        except _OUT_OF_REACH as fault:
+            log.warning("discord.out_of_reach", what=what, fault=str(fault) or type(fault).__name__, wait_s=wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+        else:
+            return
+
+
+async def sync_commands(app: App) -> None:
+    """Hand our commands to Discord if they are not those it has."""
+    wanted = await app.bot.payload_hash()
+    if await app.notes.read(COMMANDS_NOTE) == wanted:
+        return
+    await app.bot.tree.sync()
+    await app.notes.write(COMMANDS_NOTE, wanted)
+    log.info("commands.synced")
+
+
+async def _find_gateway(app: App) -> None:
+    """With only the API address configured, the gateway's address is what that API says."""
+    settings = app.settings
+    if settings.discord_gateway_url is None and settings.discord_api_url != DISCORD_API:
+        _, url, _ = await app.bot.http.get_bot_gateway()
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)

@@ -1,0 +1,143 @@
+"""discord.py's client and command tree; what goes wrong in any command or button is answered here, once."""
+
+import hashlib
+import importlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, cast
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.errors import EaselError, new_reference
+from bot.model.job import ReplyAddress
+from bot.replies.buttons import JobButton
+from bot.replies.cards import Action
+from bot.replies.catalogue import CatalogueTranslator
+from bot.replies.failures import words_for_bug, words_for_error
+from bot.services import Services
+
+log = structlog.get_logger()
+
+Interaction: TypeAlias = "discord.Interaction[EaselBot]"
+Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
+
+_TOKEN_LIFE_S = 15 * 60.0
+_GONE = (10062, 40060)
+"""Unknown interaction (we were too late, or the member left); already acknowledged (another process of ours was faster)."""
+
+
+class EaselTree(app_commands.CommandTree["EaselBot"]):
+    """Answers every fault of a command."""
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
+        """Tell the member what is expected in plain words, and of a bug its number."""
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        await answer_fault(interaction, cause)
+
+
+class EaselBot(commands.Bot):
+    """The client. It may be built without a network and without settings."""
+
+    services: Services
+
+    def __init__(self, *, proxy: str | None = None, ready_timeout_s: float = 2.0) -> None:
+        super().__init__(
+            command_prefix=(),
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            tree_cls=EaselTree,
+            help_command=None,
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            guild_ready_timeout=ready_timeout_s,
+            proxy=proxy,
+        )
+        self._presses: dict[Action, Press] = {}
+
+    async def setup_hook(self) -> None:
+        """Load the cogs and the buttons; nothing here needs the network."""
+        if self.extensions:
+            return  # a second login after a fault of the network
+        await self.tree.set_translator(CatalogueTranslator())
+        for name in cast("tuple[str, ...]", importlib.import_module("cogs").EXTENSIONS):
+            await self.load_extension(name)
+        self.add_dynamic_items(JobButton)
+
+    def on_press(self, action: Action, press: Press) -> None:
+        """Say what a button does; a cog's duty."""
+        self._presses[action] = press
+
+    async def press(self, interaction: discord.Interaction[Any], action: Action, job_id: str) -> None:
+        """Do what a button says, and answer its faults."""
+        try:
+            await self._presses[action](interaction, job_id)
+        except Exception as fault:  # noqa: BLE001 - this is the edge: whatever it is, the member gets an answer
+            await answer_fault(interaction, fault)
+
+    async def payload_hash(self) -> str:
+        """Return a hash of the commands as Discord would get them."""
+        translator = self.tree.translator
+        payload = [
+            await command.get_translated_payload(self.tree, translator) if translator else command.to_dict(self.tree)
+            for command in sorted(self.tree.get_commands(), key=lambda command: command.name)
+        ]
+        text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def acknowledge(interaction: discord.Interaction[Any]) -> ReplyAddress:
+    """Acknowledge a command or a button with a new reply, before anything else, and return where that reply lives.
+
+    Raises:
+        discord.HTTPException: Discord no longer knows the interaction.
+    """
+    began = time.monotonic()
+    response = await interaction.response.defer(thinking=True)
+    log.info("interaction.acknowledged", ms=round((time.monotonic() - began) * 1000, 1))
+    message_id = response.message_id if response else None
+    if message_id is None:
+        message_id = (await interaction.original_response()).id
+    return ReplyAddress(
+        application_id=interaction.application_id,
+        channel_id=interaction.channel_id or 0,
+        message_id=message_id,
+        token=interaction.token,
+        expires_at=interaction.created_at.timestamp() + _TOKEN_LIFE_S,
+        upload_limit=interaction.filesize_limit,
+        locale=interaction.locale.value,
+    )
+
+
+async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) -> None:
+    """Answer an expected fault in words, anything else with a reference number that is also in the log."""
+    if isinstance(fault, discord.HTTPException) and fault.code in _GONE:
+        age = (discord.utils.utcnow() - interaction.created_at).total_seconds()
+        log.warning("interaction.lost", code=fault.code, age_s=round(age, 2))
+        return
+    locale = interaction.locale.value
+    if isinstance(fault, EaselError):
+        words = words_for_error(fault, locale)
+    else:
+        reference = new_reference()
+        log.error("interaction.bug", reference=reference, exc_info=fault)
+        words = words_for_bug(reference, locale)
+    try:
+        await _say(interaction, words)
+    except discord.HTTPException as unheard:
+        log.warning("interaction.unanswered", code=unheard.code)
+
+
+async def _say(interaction: discord.Interaction[Any], words: str) -> None:
+    """Put words where the member looks: in place of "thinking…" if that is there, else only for them."""
+    kind = interaction.response.type
+    if kind is discord.InteractionResponseType.deferred_channel_message:
+        await interaction.edit_original_response(content=words)
+    elif interaction.response.is_done():
+        await interaction.followup.send(words, ephemeral=True)
+    else:
+        await interaction.response.send_message(words, ephemeral=True)

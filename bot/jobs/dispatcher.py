@@ -1,0 +1,333 @@
+"""The embedded dispatcher: admits, orders, starts and cancels jobs on the bot's own event loop. No polling."""
+
+import asyncio
+import secrets
+import time
+import uuid
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.comfy.errors import ComfyError
+from bot.errors import RequestError, new_reference
+from bot.jobs.fleet import Fleet
+from bot.jobs.runner import JobRunner, Retry
+from bot.jobs.scheduler import Assignment, Scheduler
+from bot.model.job import WAITING, Failure, FailureCode, Job, JobState, ReplyAddress, Waiting
+from bot.model.request import Request
+from bot.replies.cards import CardMaker
+from bot.replies.courier import Courier
+from bot.replies.progress import ProgressReporter
+from bot.store.jobs import JobStore
+from bot.workflow.build import check_request
+from bot.workflow.template import Template, Templates
+
+log = structlog.get_logger()
+
+STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueView:
+    """The queue as `/queue` shows it: counts, and one member's jobs with their place (None: running)."""
+
+    running: int
+    waiting: int
+    up: int
+    servers: int
+    own: tuple[tuple[Job, int | None], ...]
+
+
+class Dispatcher:
+    """Everything between a command and a runner. `run` must be running for anything to happen."""
+
+    def __init__(
+        self, store: JobStore, fleet: Fleet, courier: Courier, templates: Templates, default: str | None
+    ) -> None:
+        self._store, self._fleet, self._courier = store, fleet, courier
+        self.templates = templates
+        self._default = default
+        self._runner = JobRunner(store, courier)
+        self._scheduler = Scheduler()
+        self._jobs: dict[str, Job] = {}
+        self._reporters: dict[str, ProgressReporter] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        fleet.on_change = self._wake.set
+
+    # What members do
+
+    def usable(self) -> list[Template]:
+        """Return the templates that `/imagine` can use now, in order of name."""
+        return [
+            template
+            for template in self.templates.by_name.values()
+            if template.takes_words_only and not self._fleet.unfit(template)
+        ]
+
+    def template(self, name: str | None) -> Template:
+        """Return the named template, or the default one: the owner's, else the first that can run.
+
+        Raises:
+            RequestError: there is none of that name, or none at all.
+        """
+        known = self.templates.by_name
+        if name is None:
+            name = self._default if self._default in known else None
+        if name is None:
+            usable = self.usable()
+            preferred = next((one for one in usable if one.name == "sd15"), None)
+            if not usable:
+                raise RequestError("refused.no_template")
+            return preferred or usable[0]
+        by_title = {template.title.casefold(): template for template in known.values()}
+        found = known.get(name) or by_title.get(name.strip().casefold())
+        if found is None:
+            raise RequestError("refused.unknown_template", template=name)
+        return found
+
+    async def submit(self, request: Request, address: ReplyAddress) -> Job:
+        """Store a request and queue it; the row is committed before this returns.
+
+        Raises:
+            RequestError: it cannot be done, or the member has too many waiting.
+        """
+        if self._stopping:
+            raise RequestError("refused.stopping")
+        template = self.template(request.template)
+        check_request(template, request)
+        if self._fleet.unfit(template):
+            raise RequestError("refused.template_unfit", template=template.title)
+        if not self._scheduler.room_for(request.member_id):
+            raise RequestError("refused.too_many_waiting", limit=self._scheduler.waiting_limit)
+        job = Job(
+            id=secrets.token_hex(8),
+            request=replace(request, template=template.name),
+            address=address,
+            state=JobState.QUEUED,
+            attempt=0,
+            created_at=time.time(),
+        )
+        self._enqueue(job)  # before the commit, so that the cap counts requests that come at once
+        try:
+            await self._store.add(job)
+        except BaseException:
+            self._forget(job.id)
+            raise
+        log.info("job.queued", job=job.id, template=template.name)
+        self._wake.set()
+        return job
+
+    async def find(self, job_id: str) -> Job | None:
+        """Return a job, ended or not."""
+        return await self._store.get(job_id)
+
+    async def cancel(self, job_id: str) -> bool:
+        """Cancel a job, waiting or running, and show that in its reply; False if it was too late."""
+        if not await self._store.end(job_id, JobState.CANCELLED):
+            return False
+        job = await self._store.get(job_id)
+        if job is None:
+            return False
+        task = self._tasks.get(job_id)
+        if task is None:
+            self._forget(job_id)
+        else:
+            task.cancel()
+            await asyncio.wait({task})
+        await self._stop_reporter(job_id)
+        if job.prompt_id and job.server in self._fleet.servers:
+            await self._interrupt(job)
+        await self._runner.deliver(job, cards := self._cards(job), cards.cancelled())
+        self._wake.set()
+        return True
+
+    async def _interrupt(self, job: Job) -> None:
+        server = self._fleet.servers[job.server or ""]
+        try:
+            await server.client.cancel(job.prompt_id or "")
+        except ComfyError as fault:  # the job is cancelled all the same
+            log.warning("job.interrupt_failed", job=job.id, server=server.name, fault=str(fault))
+
+    async def own_live(self, member_id: int, guild_id: int | None) -> list[Job]:
+        """Return a member's jobs in a guild that can still be cancelled, oldest first."""
+        return await self._store.newest_of(member_id, {*WAITING, JobState.RUNNING}, guild_id)
+
+    async def view(self, member_id: int, guild_id: int | None) -> QueueView:
+        """Return the queue as one member may see it."""
+        order = {job_id: place for place, job_id in enumerate(self._scheduler.order(), 1)}
+        own = await self.own_live(member_id, guild_id)
+        return QueueView(
+            running=self._scheduler.running,
+            waiting=len(order),
+            up=self._fleet.up,
+            servers=len(self._fleet.servers),
+            own=tuple((job, order.get(job.id)) for job in own),
+        )
+
+    # What goes on by itself
+
+    async def run(self) -> None:
+        """Recover what an earlier process left, then give free slots to waiting jobs whenever something changes."""
+        try:
+            await self._recover()
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._drop_unfit()
+                await self._assign()
+                self._tell_places()
+        finally:
+            await self._stop()
+
+    async def _recover(self) -> None:
+        for job in await self._store.live():
+            if job.id in self._jobs:
+                continue  # came in while we were starting
+            server = self._fleet.servers.get(job.server or "")
+            if job.state is JobState.DELIVERING:
+                self._begin(job, self._runner.redeliver(job, self._cards(job), server))
+            elif job.state is JobState.QUEUED:
+                self._enqueue(job)
+            elif server is None:
+                await self._requeue(job)
+            else:
+                self._scheduler.started(job.id, job.request.member_id)
+                server.busy.add(job.id)
+                self._begin(job, self._work(await self._resumed(job), server.name))
+        self._wake.set()
+
+    async def _resumed(self, job: Job) -> Job:
+        """An assigned job may or may not have been sent: look for it on its server, as for a running one."""
+        if job.state is JobState.ASSIGNED:
+            await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING)
+        return replace(job, state=JobState.RUNNING)
+
+    async def _requeue(self, job: Job) -> None:
+        if await self._store.move(job.id, job.attempt, job.state, JobState.QUEUED):
+            self._enqueue(replace(job, state=JobState.QUEUED, server=None, prompt_id=None))
+
+    async def _assign(self) -> None:
+        for choice in self._scheduler.plan(self._fleet.free(), self._can_run):
+            job = self._jobs.get(choice.job_id)
+            if job is None:
+                continue  # cancelled while an earlier one was written
+            prompt_id = str(uuid.uuid4())
+            self._fleet.servers[choice.server].busy.add(job.id)
+            if await self._store.assign(job.id, job.attempt, server=choice.server, prompt_id=prompt_id):
+                self._start(job, choice, prompt_id)
+            else:
+                self._forget(job.id)
+
+    def _start(self, job: Job, choice: Assignment, prompt_id: str) -> None:
+        assigned = replace(
+            job, state=JobState.ASSIGNED, attempt=job.attempt + 1, server=choice.server, prompt_id=prompt_id
+        )
+        self._begin(assigned, self._work(assigned, choice.server))
+
+    def _begin(self, job: Job, work: Coroutine[None, None, None]) -> None:
+        self._jobs[job.id] = job
+        task = asyncio.create_task(work, name=f"job-{job.id}")
+        self._tasks[job.id] = task
+        task.add_done_callback(lambda done: self._ended(job.id, done))
+
+    def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(job_id) is task:
+            del self._tasks[job_id]
+        self._wake.set()
+
+    async def _work(self, job: Job, server_name: str) -> None:
+        """Run one job; whatever happens, its slot is free afterwards and its member has been told something."""
+        server = self._fleet.servers[server_name]
+        await self._stop_reporter(job.id)
+        lost = False
+        try:
+            template = self.templates.by_name.get(job.request.template)
+            if template is None:
+                facts = {"template": job.request.template}
+                await self._give_up(job, Failure(code=FailureCode.TEMPLATE_GONE, facts=facts))
+            else:
+                await self._runner.run(job, template, server)
+        except Retry as retry:
+            if retry.server_fault:
+                self._fleet.doubt(server_name)
+            lost = True
+        except Exception:  # a bug: the member gets a number, the log gets everything
+            reference = new_reference()
+            log.exception("job.bug", job=job.id, reference=reference)
+            await self._give_up(job, Failure(code=FailureCode.BUG, facts={"reference": reference}))
+        finally:
+            server.busy.discard(job.id)
+            self._forget(job.id)
+        if lost:
+            await self._requeue(replace(job, state=JobState.RUNNING))
+
+    async def _give_up(self, job: Job, failure: Failure) -> None:
+        if await self._store.end(job.id, JobState.FAILED, failure):
+            cards = self._cards(job)
+            await self._runner.deliver(job, cards, cards.failed(failure))
+
+    def _can_run(self, job_id: str, server: str) -> bool:
+        template = self.templates.by_name.get(self._jobs[job_id].request.template)
+        return template is None or self._fleet.can_run(template, server)
+
+    def _enqueue(self, job: Job) -> None:
+        self._jobs[job.id] = job
+        self._scheduler.add(job.id, job.request.member_id)
+
+    def _forget(self, job_id: str) -> None:
+        self._jobs.pop(job_id, None)
+        self._scheduler.gone(job_id)
+        for server in self._fleet.servers.values():
+            server.busy.discard(job_id)
+
+    def _cards(self, job: Job) -> CardMaker:
+        template = self.templates.by_name.get(job.request.template)
+        title = template.title if template else job.request.template
+        return CardMaker(request=job.request, title=title, locale=job.address.locale)
+
+    # Places in the queue
+
+    def _tell_places(self) -> None:
+        """Show every waiting job its place; each has a reporter of its own, paced like any other."""
+        for place, job_id in enumerate(self._scheduler.order(), 1):
+            if job_id not in self._reporters:
+                self._reporters[job_id] = self._new_reporter(self._jobs[job_id])
+            self._reporters[job_id].post(Waiting(place=place, reachable=self._fleet.up > 0))
+
+    def _new_reporter(self, job: Job) -> ProgressReporter:
+        reporter = ProgressReporter(self._cards(job), lambda card: self._courier.edit(job.id, job.address, card))
+        reporter.start(f"place-{job.id}")
+        return reporter
+
+    async def _stop_reporter(self, job_id: str) -> None:
+        if (known := self._reporters.pop(job_id, None)) is not None:
+            await known.stop()
+
+    async def _drop_unfit(self) -> None:
+        """A job that no server can run any more does not wait for ever."""
+        for job_id in self._scheduler.order():
+            job = self._jobs.get(job_id)
+            template = self.templates.by_name.get(job.request.template) if job else None
+            if job is not None and template is not None and self._fleet.unfit(template):
+                self._forget(job_id)
+                await self._stop_reporter(job_id)
+                await self._give_up(job, Failure(code=FailureCode.TEMPLATE_UNFIT))
+
+    async def _stop(self) -> None:
+        """Take no new work, stop telling, wait a little for deliveries, leave the rest to the next start."""
+        self._stopping = True
+        for job_id in list(self._reporters):
+            await self._stop_reporter(job_id)
+        telling = {task for job_id, task in self._tasks.items() if job_id in self._runner.delivering}
+        if telling:
+            await asyncio.wait(telling, timeout=STOP_S)
+        left = set(self._tasks.values())
+        for task in left:
+            task.cancel()
+        if left:
+            _, stubborn = await asyncio.wait(left, timeout=STOP_S)
+            for task in stubborn:
+                log.warning("dispatcher.task_left", task=task.get_name())

@@ -1,0 +1,125 @@
+"""The servers: which answer, what they can run, which slots are free. Membership is settings; health is a flag."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from bot.comfy.client import ComfyClient
+from bot.comfy.errors import ComfyError
+from bot.comfy.models import NodeClass, NodeList
+from bot.settings import ComfyServer
+from bot.workflow.template import Template, problems
+
+log = structlog.get_logger()
+
+PROBE_S = 10.0
+RETRY_FIRST_S, RETRY_MOST_S = 0.5, 15.0
+NODE_LIST_S = 300.0
+"""Seconds after which the node list is read anew: new models appear without a restart."""
+
+
+@dataclass(slots=True)
+class Server:
+    """One server as we know it."""
+
+    name: str
+    client: ComfyClient
+    slots: int
+    up: bool = False
+    node_list: NodeList = field(default_factory=dict[str, NodeClass])
+    busy: set[str] = field(default_factory=set[str])
+    """Job ids that hold a slot."""
+
+
+class Fleet:
+    """All servers. `on_change` is called whenever one comes, goes, or learns something."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        self.servers: Mapping[str, Server] = {server.name: server for server in servers}
+        self.on_change: Callable[[], None] = lambda: None
+        self._hurry: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self.servers}
+        self._fits: dict[tuple[str, str], bool] = {}
+
+    async def watch(self, name: str) -> None:
+        """Probe one server for ever: soon again while it is away, seldom while it is there."""
+        server, loop = self.servers[name], asyncio.get_running_loop()
+        wait_s, listed_at = RETRY_FIRST_S, float("-inf")
+        while True:
+            try:
+                if not server.up or loop.time() - listed_at > NODE_LIST_S:
+                    server.node_list = await server.client.node_list()
+                    listed_at = loop.time()
+                    self._forget(name)
+                else:
+                    await server.client.queue()
+                self._flag(server, up=True)
+                wait_s = PROBE_S
+            except ComfyError as fault:
+                if server.up:
+                    wait_s = RETRY_FIRST_S
+                self._flag(server, up=False, reason=str(fault))
+                wait_s = min(RETRY_MOST_S, wait_s * 2)
+            try:
+                await asyncio.wait_for(self._hurry[name].wait(), wait_s)
+            except TimeoutError:
+                continue
+            self._hurry[name].clear()
+
+    def doubt(self, name: str) -> None:
+        """A job met a fault of this server: take it out and look at once."""
+        self._flag(self.servers[name], up=False, reason="a job could not reach it")
+        self._hurry[name].set()
+
+    def free(self) -> dict[str, int]:
+        """Return the free slots of the servers that answer."""
+        return {
+            server.name: server.slots - len(server.busy)
+            for server in self.servers.values()
+            if server.up and len(server.busy) < server.slots
+        }
+
+    @property
+    def up(self) -> int:
+        """How many servers answer."""
+        return sum(server.up for server in self.servers.values())
+
+    def can_run(self, template: Template, name: str) -> bool:
+        """Tell whether a server has all that a template needs."""
+        key = (template.name, name)
+        if key not in self._fits:
+            self._fits[key] = not problems(template, self.servers[name].node_list)
+        return self._fits[key]
+
+    def unfit(self, template: Template) -> bool:
+        """Tell whether every server that answers lacks something; with none answering, nothing is known."""
+        up = [server.name for server in self.servers.values() if server.up]
+        return bool(up) and not any(self.can_run(template, name) for name in up)
+
+    def _forget(self, name: str) -> None:
+        self._fits = {key: fits for key, fits in self._fits.items() if key[1] != name}
+
+    def _flag(self, server: Server, *, up: bool, reason: str = "") -> None:
+        if server.up != up:
+            server.up = up
+            log.info("fleet.server_up" if up else "fleet.server_down", server=server.name, reason=reason)
+        self.on_change()
+
+
+def make_server(session: aiohttp.ClientSession, settings: ComfyServer) -> Server:
+    """Return a server by its settings.
+
+    Raises:
+        OSError, ssl.SSLError: its `ca_file` cannot be read.
+    """
+    tls = _context(settings.ca_file) if settings.ca_file else None
+    client = ComfyClient(session, settings.url, headers=settings.headers, tls=tls)
+    return Server(settings.name, client, settings.slots)
+
+
+def _context(ca_file: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(ca_file))

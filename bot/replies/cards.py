@@ -1,0 +1,120 @@
+"""Records → cards. A card is a value: text, buttons, files; pure, but for the markup rules it borrows from discord.py."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+from bot.delivery.package import Attachment, Parcel
+from bot.model.job import Failure, JobUpdate, Loading, Preparing, Sampling, Saving, Waiting, Working
+from bot.model.request import Request
+from bot.replies.catalogue import text
+from bot.replies.failures import words_for
+from bot.replies.safe import shown
+
+_BAR_CELLS = 12
+_NODE_LETTERS = 60
+
+
+class Action(StrEnum):
+    """What a button under a card does."""
+
+    AGAIN = "again"
+    DELETE = "delete"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a reply shows. `files` None leaves the attachments as they are, a tuple replaces them all."""
+
+    content: str
+    buttons: tuple[Action, ...] = ()
+    files: tuple[Attachment, ...] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardMaker:
+    """Makes the cards of one request, in one language."""
+
+    request: Request
+    title: str
+    locale: str
+
+    def running(self, update: JobUpdate, preview: Attachment | None = None) -> Card:
+        """Return the card while the job waits or runs; with a preview it replaces the one before."""
+        files = (preview,) if preview else None
+        return Card(content=self._with_head(*self._lines(update)), buttons=(Action.CANCEL,), files=files)
+
+    def done(self, parcel: Parcel, elapsed_s: float) -> Card:
+        """Return the card with the pictures."""
+        lines = [self._text("card.done", elapsed=self._duration(elapsed_s))]
+        if any(file.shrunk for file in parcel.files):
+            lines.append(self._text("card.shrunk"))
+        if parcel.left_out:
+            lines.append(self._text("card.left_out", count=parcel.left_out))
+        return Card(content=self._with_head(*lines), buttons=(Action.AGAIN, Action.DELETE), files=parcel.files)
+
+    def failed(self, failure: Failure) -> Card:
+        """Return the card of a job that failed: why, and what the member can do."""
+        words = words_for(failure, self.locale)
+        line = self._text("card.failed", words=words)
+        return Card(content=self._with_head(line), buttons=(Action.AGAIN, Action.DELETE), files=())
+
+    def cancelled(self) -> Card:
+        """Return the card of a cancelled job."""
+        buttons = (Action.AGAIN, Action.DELETE)
+        return Card(content=self._with_head(self._text("card.cancelled")), buttons=buttons, files=())
+
+    def _with_head(self, *lines: str) -> str:
+        request = self.request
+        facts = {"template": shown(self.title, 80), "seed": request.seed}
+        head = self._text("card.head_size", size=request.size, **facts) if request.size else self._text("card.head", **facts)
+        about = [head, self._text("card.prompt", prompt=shown(request.prompt))]
+        if request.negative:
+            about.append(self._text("card.negative", negative=shown(request.negative, 150)))
+        return "\n".join([*about, *lines])
+
+    def _lines(self, update: JobUpdate) -> Sequence[str]:
+        match update:
+            case Waiting(place=place, reachable=reachable):
+                return [self._text("card.waiting" if reachable else "card.unreachable", place=place)]
+            case Preparing(ahead=0):
+                return [self._text("card.preparing")]
+            case Preparing(ahead=ahead):
+                return [self._text("card.preparing_behind", ahead=ahead)]
+            case Loading(elapsed_s=elapsed_s):
+                return [self._text("card.loading", elapsed=self._duration(elapsed_s))]
+            case Working(node=node, elapsed_s=elapsed_s):
+                return [self._text("card.working", node=shown(node, _NODE_LETTERS), elapsed=self._duration(elapsed_s))]
+            case Sampling():
+                return self._sampling(update)
+            case Saving(elapsed_s=elapsed_s):
+                return [self._text("card.saving", elapsed=self._duration(elapsed_s))]
+            case _:
+                assert_never(update)
+
+    def _sampling(self, update: Sampling) -> Sequence[str]:
+        share = min(1.0, update.step / max(1, update.steps))
+        filled = round(share * _BAR_CELLS)
+        line = self._text(
+            "card.sampling",
+            bar="▰" * filled + "▱" * (_BAR_CELLS - filled),
+            percent=int(share * 100),
+            step=update.step,
+            steps=update.steps,
+            node=shown(update.node, _NODE_LETTERS),
+        )
+        elapsed = self._duration(update.elapsed_s)
+        if update.eta_s is None:
+            return [line, self._text("card.timing", elapsed=elapsed)]
+        return [line, self._text("card.timing_eta", elapsed=elapsed, eta=self._duration(update.eta_s))]
+
+    def _duration(self, seconds: float) -> str:
+        whole = round(seconds)
+        if whole < 60:
+            return self._text("time.seconds", seconds=whole)
+        return self._text("time.minutes", minutes=whole // 60, seconds=whole % 60)
+
+    def _text(self, key: str, **fields: object) -> str:
+        return text(key, self.locale, **fields)

@@ -1,0 +1,68 @@
+"""Words by key and locale. English is complete; every other language falls back to it key by key."""
+
+import importlib.resources
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import discord
+from discord import app_commands
+
+FALLBACK = "en"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, str):
+            yield prefix + key, value
+        else:
+            yield from _flat(value, f"{prefix}{key}.")
+
+
+def _load() -> dict[str, dict[str, str]]:
+    folder = importlib.resources.files("bot.replies") / "locales"
+    return {
+        entry.name.removesuffix(".toml"): dict(_flat(tomllib.loads(entry.read_text(encoding="utf-8"))))
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    }
+
+
+CATALOGUES: Mapping[str, Mapping[str, str]] = _load()
+"""Language → key → words."""
+
+
+def language(locale: str) -> str:
+    """Return the catalogue for one of Discord's locales: `ja`, `en-GB` …"""
+    short = locale.split("-", maxsplit=1)[0]
+    return short if short in CATALOGUES else FALLBACK
+
+
+def text(key: str, locale: str, **fields: object) -> str:
+    """Return the words for a key. Fields are put in as they are: make members' and servers' words safe before.
+
+    Raises:
+        KeyError: no such key, or a field is missing; both are bugs that a test would have found.
+    """
+    words = CATALOGUES[language(locale)].get(key) or CATALOGUES[FALLBACK][key]
+    return words.format_map(fields)
+
+
+def localised(key: str) -> app_commands.locale_str:
+    """Return a command's or option's name or description for discord.py: English, with its key for the translator."""
+    return app_commands.locale_str(CATALOGUES[FALLBACK][key], key=key)
+
+
+class CatalogueTranslator(app_commands.Translator):
+    """Gives Discord the names and descriptions in every language of the catalogue, when commands are synced."""
+
+    async def translate(
+        self, string: app_commands.locale_str, locale: discord.Locale, context: app_commands.TranslationContextTypes
+    ) -> str | None:
+        """Return the words for a locale, or None where the catalogue has no language for it."""
+        del context
+        short = locale.value.split("-", maxsplit=1)[0]
+        key = string.extras.get("key")
+        if short == FALLBACK or short not in CATALOGUES or key is None:
+            return None
+        return CATALOGUES[short].get(key)

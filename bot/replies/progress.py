@@ -1,0 +1,95 @@
+"""Progress edits: one latest-wins task per job, paced; whoever posts never waits."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.delivery.package import Attachment
+from bot.delivery.transcode import picture_ending
+from bot.model.job import JobUpdate, Sampling, Working
+from bot.replies.cards import Card, CardMaker
+from bot.replies.courier import CourierError, ReplyGone
+from bot.replies.safe import alt_text
+
+log = structlog.get_logger()
+
+EDIT_GAP_S = 1.5
+"""Least seconds between two edits of one reply (DESIGN §4.11)."""
+PREVIEW_GAP_S = 3.0
+LAST_EDIT_S = 2.0
+"""Seconds that the last word waits for an edit that is still on its way."""
+PREVIEW_BYTES = 300_000
+
+Send = Callable[[Card], Awaitable[None]]
+
+
+class ProgressReporter:
+    """Shows the latest update of one job, from a task of its own: the only thing here that talks to Discord."""
+
+    def __init__(self, cards: CardMaker, send: Send, *, gap_s: float = EDIT_GAP_S) -> None:
+        self._cards, self._send, self._gap_s = cards, send, gap_s
+        self._latest: JobUpdate | None = None
+        self._preview: bytes | None = None
+        self._preview_at = float("-inf")
+        self._news = asyncio.Event()
+        self._sending = self._closed = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, name: str) -> None:
+        """Begin to show updates, in a task of this name."""
+        self._task = asyncio.create_task(self._run(), name=name)
+
+    def post(self, update: JobUpdate) -> None:
+        """Take an update; never blocks, and a newer one replaces an older one that was not yet shown."""
+        self._latest = update
+        if isinstance(update, Sampling | Working) and update.preview is not None:
+            self._preview = update.preview
+        self._news.set()
+
+    async def stop(self) -> None:
+        """End the task. An edit on its way is waited for, so that it cannot overtake the one that comes after."""
+        self._closed = True
+        if self._task is None:
+            return
+        if self._sending:
+            await asyncio.wait({self._task}, timeout=LAST_EDIT_S)
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        """Show updates until stopped; a reply that is gone ends it, a fault on the way does not."""
+        shown = ""
+        while not self._closed:
+            await self._news.wait()
+            self._news.clear()
+            if self._latest is None:
+                continue
+            card = self._cards.running(self._latest, self._due_preview())
+            if card.content == shown and card.files is None:
+                continue
+            shown = card.content
+            self._sending = True
+            try:
+                await self._send(card)
+            except ReplyGone:
+                log.info("progress.reply_gone")
+                return
+            except CourierError as fault:
+                log.info("progress.edit_failed", fault=str(fault))
+            finally:
+                self._sending = False
+            if not self._closed:
+                await asyncio.sleep(self._gap_s)
+
+    def _due_preview(self) -> Attachment | None:
+        now = time.monotonic()
+        data, self._preview = self._preview, None
+        if data is None or now - self._preview_at < PREVIEW_GAP_S or len(data) > PREVIEW_BYTES:
+            return None
+        ending = picture_ending(data)
+        if ending is None:
+            return None
+        self._preview_at = now
+        return Attachment(filename=f"preview.{ending}", data=data, alt=alt_text(self._cards.request.prompt))

@@ -1,0 +1,77 @@
+"""What the buttons under a card do. Their state is in their id and the job's row, so they work after any restart."""
+
+from dataclasses import replace
+from typing import Any
+
+import discord
+from discord.ext import commands
+
+from bot.bot import EaselBot, acknowledge
+from bot.errors import RequestError
+from bot.model.job import Job
+from bot.model.request import random_seed
+from bot.replies.cards import Action
+from bot.replies.catalogue import text
+
+
+class Buttons(commands.Cog):
+    """Again, Delete, Cancel."""
+
+    def __init__(self, bot: EaselBot) -> None:
+        self._jobs = bot.services.jobs
+        bot.on_press(Action.AGAIN, self.again)
+        bot.on_press(Action.DELETE, self.delete)
+        bot.on_press(Action.CANCEL, self.cancel)
+
+    async def again(self, interaction: discord.Interaction[Any], job_id: str) -> None:
+        """Make another one with a new seed, in a reply of its own; it is the presser's request."""
+        address = await acknowledge(interaction)
+        job = await self._job(interaction, job_id)
+        request = replace(
+            job.request,
+            seed=random_seed(),
+            member_id=interaction.user.id,
+            guild_id=interaction.guild_id,
+            channel_id=address.channel_id,
+            locale=interaction.locale.value,
+        )
+        await self._jobs.submit(request, address)
+
+    async def delete(self, interaction: discord.Interaction[Any], job_id: str) -> None:
+        """Remove the reply with the pictures."""
+        await interaction.response.defer()
+        job = await self._job(interaction, job_id)
+        if not _may(interaction, job):
+            await _only_for_them(interaction, "delete.not_yours")
+            return
+        await interaction.delete_original_response()
+
+    async def cancel(self, interaction: discord.Interaction[Any], job_id: str) -> None:
+        """Cancel the job; its own reply tells."""
+        await interaction.response.defer()
+        job = await self._job(interaction, job_id)
+        if not _may(interaction, job):
+            await _only_for_them(interaction, "cancel.not_yours")
+        elif not await self._jobs.cancel(job_id):
+            await _only_for_them(interaction, "cancel.too_late")
+
+    async def _job(self, interaction: discord.Interaction[Any], job_id: str) -> Job:
+        """Return the job of a button, which must be of the guild where it was pressed."""
+        job = await self._jobs.find(job_id)
+        if job is None or job.request.guild_id != interaction.guild_id:
+            raise RequestError("refused.gone")
+        return job
+
+
+def _may(interaction: discord.Interaction[Any], job: Job) -> bool:
+    """The requester may, and whoever may manage messages in this channel."""
+    return interaction.user.id == job.request.member_id or interaction.permissions.manage_messages
+
+
+async def _only_for_them(interaction: discord.Interaction[Any], key: str) -> None:
+    await interaction.followup.send(text(key, interaction.locale.value), ephemeral=True)
+
+
+async def setup(bot: EaselBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(Buttons(bot))

@@ -1,0 +1,34 @@
+"""`/help`."""
+
+from discord import app_commands
+from discord.ext import commands
+
+from bot.bot import EaselBot, Interaction
+from bot.replies.catalogue import localised, text
+from bot.replies.safe import shown
+
+_TEMPLATES = 20
+
+
+class Guide(commands.Cog):
+    """What this bot can do."""
+
+    def __init__(self, bot: EaselBot) -> None:
+        self._jobs = bot.services.jobs
+
+    @app_commands.command(name=localised("commands.help.name"), description=localised("commands.help.description"))
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    async def help(self, interaction: Interaction) -> None:
+        """Tell the member the commands, and the templates that work now."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        locale = interaction.locale.value
+        lines = [text(f"help.{part}", locale) for part in ("title", "imagine", "queue", "cancel", "buttons")]
+        titles = ", ".join(shown(template.title, 40) for template in self._jobs.usable()[:_TEMPLATES])
+        lines.append(text("help.templates", locale, templates=titles) if titles else text("help.no_templates", locale))
+        await interaction.edit_original_response(content="\n".join(lines))
+
+
+async def setup(bot: EaselBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(Guide(bot))

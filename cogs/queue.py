@@ -1,0 +1,76 @@
+"""`/queue` and `/cancel`."""
+
+from discord import app_commands
+from discord.ext import commands
+
+from bot.bot import EaselBot, Interaction
+from bot.model.job import Job
+from bot.replies.catalogue import localised, text
+from bot.replies.safe import shown
+
+_LISTED = 10
+_WORDS = 80
+
+
+class Queue(commands.Cog):
+    """What waits and runs."""
+
+    def __init__(self, bot: EaselBot) -> None:
+        self._jobs = bot.services.jobs
+
+    @app_commands.command(name=localised("commands.queue.name"), description=localised("commands.queue.description"))
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    async def queue(self, interaction: Interaction) -> None:
+        """Show the load, and the member's own requests in this guild."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        locale = interaction.locale.value
+        view = await self._jobs.view(interaction.user.id, interaction.guild_id)
+        lines = [
+            text("queue.load", locale, running=view.running, waiting=view.waiting, up=view.up, servers=view.servers)
+        ]
+        if not view.running and not view.waiting:
+            lines.append(text("queue.empty", locale))
+        if view.own:
+            lines.append(text("queue.yours", locale))
+        lines += ["- " + _line(job, place, locale) for job, place in view.own[:_LISTED]]
+        await interaction.edit_original_response(content="\n".join(lines))
+
+    @app_commands.command(name=localised("commands.cancel.name"), description=localised("commands.cancel.description"))
+    @app_commands.rename(job=localised("commands.cancel.options.job.name"))
+    @app_commands.describe(job=localised("commands.cancel.options.job.description"))
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    async def cancel(self, interaction: Interaction, job: str | None = None) -> None:
+        """Cancel the named request of the member's own, or the newest."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        words = await self._cancelled(interaction, job)
+        await interaction.edit_original_response(content=words)
+
+    async def _cancelled(self, interaction: Interaction, job_id: str | None) -> str:
+        locale = interaction.locale.value
+        own = await self._jobs.own_live(interaction.user.id, interaction.guild_id)
+        chosen = next((job for job in own if job.id == job_id), None) if job_id else (own[-1] if own else None)
+        if chosen is None:
+            return text("cancel.unknown" if job_id else "cancel.nothing", locale)
+        if not await self._jobs.cancel(chosen.id):
+            return text("cancel.too_late", locale)
+        return text("cancel.done", locale, prompt=shown(chosen.request.prompt, _WORDS))
+
+    @cancel.autocomplete("job")
+    async def _own(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        own = await self._jobs.own_live(interaction.user.id, interaction.guild_id)
+        found = [job for job in own if typed.casefold() in job.request.prompt.casefold()]
+        return [app_commands.Choice(name=job.request.prompt[:100], value=job.id) for job in found[-25:]]
+
+
+def _line(job: Job, place: int | None, locale: str) -> str:
+    prompt = shown(job.request.prompt, _WORDS)
+    if place is None:
+        return text("queue.entry_running", locale, prompt=prompt)
+    return text("queue.entry_waiting", locale, place=place, prompt=prompt)
+
+
+async def setup(bot: EaselBot) -> None:
+    """Add the cog."""
+    await bot.add_cog(Queue(bot))
