@@ -42,6 +42,19 @@ class App:
     dispatcher: Dispatcher
     notes: NoteStore
 
+    async def fleet_ready(self, wait_s: float = 10.0) -> bool:
+        """Wait until a server answers; False if none does in time."""
+        async def first() -> None:
+            while not self.fleet.up:
+                await self.fleet.news.wait()
+                self.fleet.news.clear()
+
+        try:
+            await asyncio.wait_for(first(), wait_s)
+        except TimeoutError:
+            return False
+        return True
+
 
 def aim(settings: Settings) -> None:
     """Point discord.py at the configured REST address, and at the gateway if that is configured too."""

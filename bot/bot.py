@@ -86,7 +86,7 @@ class EaselBot(commands.Bot):
             await command.get_translated_payload(self.tree, translator) if translator else command.to_dict(self.tree)
             for command in sorted(self.tree.get_commands(), key=lambda command: command.name)
         ]
-        text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
+        text = json.dumps([discord.http.Route.BASE, self.application_id, payload], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -42,6 +42,8 @@ class Fleet:
     def __init__(self, servers: Sequence[Server]) -> None:
         self.servers: Mapping[str, Server] = {server.name: server for server in servers}
         self.on_change: Callable[[], None] = lambda: None
+        self.news = asyncio.Event()
+        """Set at every change, for who waits for a server."""
         self._hurry: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self.servers}
         self._fits: dict[tuple[str, str], bool] = {}
 
@@ -107,6 +109,7 @@ class Fleet:
         if server.up != up:
             server.up = up
             log.info("fleet.server_up" if up else "fleet.server_down", server=server.name, reason=reason)
+        self.news.set()
         self.on_change()
 
 

@@ -1,0 +1,170 @@
+"""The command line: `easel run | sandbox | check | inspect | migrate`."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot import app as easel
+from bot import logs
+from bot.check import examine
+from bot.errors import SettingsError
+from bot.sandbox import run as sandbox_run
+from bot.settings import Settings, load_settings
+from bot.store.database import open_database
+from bot.workflow.graph import GraphError
+from bot.workflow.template import load_template
+
+WRONG_SETTINGS, FAILED = 2, 1
+
+
+def _until_signal(work: Coroutine[Any, Any, int]) -> int:
+    """Run to the end, or until SIGINT or SIGTERM; then stop in good order. Returns the exit code."""
+
+    async def supervised() -> int:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM"):
+            try:
+                loop.add_signal_handler(getattr(signal, name), task.cancel if task else loop.stop)
+            except NotImplementedError:  # Windows: there KeyboardInterrupt does it
+                break
+        try:
+            return await work
+        except asyncio.CancelledError:
+            return 0
+
+    try:
+        return asyncio.run(supervised())
+    except KeyboardInterrupt:
+        return 0
+
+
+def _guarded(command: Callable[[], int]) -> None:
+    """Turn settings faults into readable lines and exit code 2."""
+    try:
+        code = command()
+    except SettingsError as error:
+        for fault in error.faults:
+            click.echo(f"easel: {fault}", err=True)
+        code = WRONG_SETTINGS
+    sys.exit(code)
+
+
+def _with_settings(work: Callable[[Settings], Awaitable[int]], *, quiet: bool = False) -> int:
+    settings = load_settings()
+    level = "WARNING" if quiet and "log_level" not in settings.model_fields_set else settings.log_level
+    logs.configure(level, settings.log_format, settings.secrets)
+
+    async def run() -> int:
+        return await work(settings)
+
+    return _until_signal(run())
+
+
+@click.group()
+@click.version_option(package_name="easel")
+def main() -> None:
+    """Easel: slash commands to pictures, on your own ComfyUI servers."""
+
+
+@main.command()
+def run() -> None:
+    """Serve on Discord with the settings of .env and the environment."""
+
+    async def work(settings: Settings) -> int:
+        settings.token()
+        async with easel.build(settings) as app:
+            await easel.run(app)
+        return 0
+
+    _guarded(lambda: _with_settings(work))
+
+
+@main.command()
+@click.option("--port", default=8200, show_default=True, help="Port of the page; 0 takes a free one.")
+@click.option("--comfyui", metavar="URL", help="Use this ComfyUI instead of the stand-in.")
+@click.option("--no-browser", is_flag=True, help="Do not open the page.")
+@click.option("--once", metavar="COMMAND", help='Send one slash command, such as "/imagine prompt:a red fox".')
+@click.option("--save", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="With --once: save the picture here.")
+def sandbox(*, port: int, comfyui: str | None, no_browser: bool, once: str | None, save: Path | None) -> None:
+    """Try everything without a token and without a GPU."""
+
+    async def work(_settings: Settings) -> int:
+        if once is None:
+            await sandbox_run.serve(port=port, comfyui_url=comfyui, browser=not no_browser, say=click.echo)
+            return 0
+        return 0 if await sandbox_run.once(once, save, comfyui_url=comfyui, say=click.echo) else FAILED
+
+    _guarded(lambda: _with_settings(work, quiet=True))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(*, as_json: bool) -> None:
+    """Say what is wrong with the settings, the servers and the templates; exit code 1 if anything is."""
+
+    async def work(settings: Settings) -> int:
+        report = await examine(settings)
+        if as_json:
+            click.echo(json.dumps({"ok": not report.faults, "faults": report.faults, "notes": report.notes}, indent=1))
+        else:
+            for note in report.notes:
+                click.echo(f"  {note}")
+            for fault in report.faults:
+                click.echo(f"✗ {fault}")
+            click.echo("Everything is in order." if not report.faults else f"{len(report.faults)} to mend.")
+        return FAILED if report.faults else 0
+
+    _guarded(lambda: _with_settings(work, quiet=True))
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(file: Path, *, as_json: bool) -> None:
+    """Tell what a workflow file's inputs are for."""
+    try:
+        roles = load_template(file).roles
+    except GraphError as fault:
+        click.echo(f"{file.name}: {fault}", err=True)
+        sys.exit(FAILED)
+    sizes = [place for size in roles.sizes for place in (size.width, size.height)]
+    found: dict[str, Any] = {
+        "positive": roles.positive,
+        "negative": roles.negative,
+        "seeds": roles.seeds,
+        "size": sizes,
+        "images": roles.images,
+        "masks": roles.masks,
+        "outputs": roles.outputs,
+        "models": roles.models,
+        "ambiguous": roles.ambiguous,
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for role, places in found.items():
+        listed = ", ".join(place if isinstance(place, str) else ".".join(place) for place in places)
+        click.echo(f"{role:>9}: {listed or '–'}")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+
+    async def work(settings: Settings) -> int:
+        async with open_database(settings.store_url):
+            click.echo("The database is up to date.")
+        return 0
+
+    _guarded(lambda: _with_settings(work, quiet=True))
+
+
+if __name__ == "__main__":
+    main()

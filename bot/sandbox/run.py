@@ -1,0 +1,164 @@
+"""`easel sandbox`: both stand-ins and the real bot in one process, over real sockets; the page, or one command."""
+
+import asyncio
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+
+from bot import app as easel
+from bot.comfy.client import ComfyClient
+from bot.comfy.errors import ComfyError
+from bot.errors import SettingsError
+from bot.sandbox.comfyui.server import Comfy
+from bot.sandbox.comfyui.server import serving as serving_comfyui
+from bot.sandbox.comfyui.worker import Pace
+from bot.sandbox.discord.interactions import NotSent
+from bot.sandbox.discord.server import Discord
+from bot.sandbox.discord.server import serving as serving_discord
+from bot.sandbox.discord.world import BOT_TOKEN
+from bot.settings import ComfyServer, Settings, load_settings
+
+REAL_PACE = Pace(step_s=0.12, load=1.0)
+READY_S = 20.0
+ONCE_S = 1800.0
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """A running sandbox; `comfyui` is None when a real one is used."""
+
+    discord: Discord
+    comfyui: Comfy | None
+    app: easel.App
+
+
+def sandbox_settings(discord_url: str, comfyui_url: str, data_dir: Path, **more: Any) -> Settings:
+    """Return settings that reach the stand-ins and nothing else, whatever the environment says of Discord."""
+    return load_settings(
+        discord_token=BOT_TOKEN,
+        discord_api_url=discord_url,
+        discord_gateway_url=None,
+        discord_proxy=None,
+        discord_shard_ids=None,
+        discord_shard_count=None,
+        comfyui_servers=(ComfyServer(name="sandbox", url=comfyui_url),),
+        database_url=None,
+        data_dir=data_dir,
+        http_port=None,
+        **more,
+    )
+
+
+@asynccontextmanager
+async def running(
+    *, port: int = 0, comfyui_url: str | None = None, pace: Pace = REAL_PACE, **settings: Any
+) -> AsyncIterator[Sandbox]:
+    """Start everything, yield when the bot is ready, stop everything.
+
+    Raises:
+        SettingsError: the given ComfyUI does not answer, or the bot does not get ready.
+    """
+    async with AsyncExitStack() as stack:
+        data_dir = Path(stack.enter_context(TemporaryDirectory(prefix="easel-sandbox-")))
+        comfyui: Comfy | None = None
+        if comfyui_url is None:
+            comfyui, comfyui_url = await stack.enter_async_context(serving_comfyui(pace=pace))
+        else:
+            await _answers(comfyui_url)
+        discord = await stack.enter_async_context(serving_discord(port))
+        wanted = sandbox_settings(discord.url, comfyui_url, data_dir, **settings)
+        app = await stack.enter_async_context(easel.build(wanted, ready_timeout_s=0.1))
+        await stack.enter_async_context(bot_running(app))
+        yield Sandbox(discord, comfyui, app)
+
+
+@asynccontextmanager
+async def bot_running(app: easel.App) -> AsyncIterator[None]:
+    """Run a built bot in a task, from the moment it is ready to the end of the block.
+
+    Raises:
+        SettingsError: it did not get ready in time.
+    """
+    ready = asyncio.Event()
+    task = asyncio.create_task(easel.run(app, ready=ready.set), name="easel")
+    waiting = asyncio.create_task(ready.wait(), name="easel-ready")
+    try:
+        await asyncio.wait({task, waiting}, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        if not ready.is_set():
+            raise SettingsError(["the bot did not get ready in time"])
+        yield
+    finally:
+        waiting.cancel()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _answers(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        try:
+            await ComfyClient(session, url.rstrip("/")).queue()
+        except ComfyError as fault:
+            raise SettingsError([f"--comfyui: no ComfyUI answers at {url} ({fault})"]) from fault
+
+
+async def serve(*, port: int, comfyui_url: str | None, browser: bool, say: Callable[[str], None]) -> None:
+    """Run the sandbox with its page until interrupted."""
+    async with running(port=port, comfyui_url=comfyui_url) as sandbox:
+        say(f"The sandbox is open at {sandbox.discord.url} (Ctrl+C ends it).")
+        if browser:
+            await asyncio.to_thread(webbrowser.open, sandbox.discord.url)
+        await asyncio.Event().wait()
+
+
+async def once(line: str, save: Path | None, *, comfyui_url: str | None, say: Callable[[str], None]) -> bool:
+    """Send one slash command as a member, say what they see, save the first attachment; True if all went well."""
+    async with running(comfyui_url=comfyui_url) as sandbox:
+        world, people = sandbox.discord.world, sandbox.discord.people
+        person, channel = world.person_named("max"), world.channel_named("pictures")
+        await sandbox.app.fleet_ready()
+        seen: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        world.listeners.append(lambda event, data, _only: seen.put_nowait({"event": event, **data}))
+        try:
+            command, options = people.read_line(line, person, channel)
+            await people.slash(person, channel, command, options)
+            async with asyncio.timeout(ONCE_S):
+                message = await _last_word(seen, say)
+        except (NotSent, TimeoutError) as fault:
+            say(str(fault) or "It took too long.")
+            return False
+        attachments = message.get("attachments") or []
+        if attachments and save is not None:
+            data = world.files[attachments[0]["id"]][1]
+            await asyncio.to_thread(save.write_bytes, data)
+            say(f"Saved {save}.")
+        private = bool(message.get("flags", 0) & 64)
+        return bool(attachments) or (private and save is None)
+
+
+async def _last_word(seen: "asyncio.Queue[dict[str, Any]]", say: Callable[[str], None]) -> dict[str, Any]:
+    """Say each new line that the member sees, until the reply is at rest: no Cancel button, not thinking."""
+    said: set[str] = set()
+    while True:
+        news = await seen.get()
+        if news["event"] == "INTERACTION_FAILED":
+            say(news["words"])
+            return {}
+        message = news.get("message")
+        if message is None or message["flags"] & 128:
+            continue
+        for row in message["content"].splitlines():
+            if row not in said:
+                said.add(row)
+                say(row)
+        buttons = [item["custom_id"] for part in message["components"] for item in part["components"]]
+        if not any(custom_id.startswith("easel:cancel") for custom_id in buttons):
+            return message
