@@ -91,7 +91,9 @@ def run() -> None:
 @click.option("--comfyui", metavar="URL", help="Use this ComfyUI instead of the stand-in.")
 @click.option("--no-browser", is_flag=True, help="Do not open the page.")
 @click.option("--once", metavar="COMMAND", help='Send one slash command, such as "/imagine prompt:a red fox".')
-@click.option("--save", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="With --once: save the picture here.")
+@click.option(
+    "--save", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="With --once: save the picture here."
+)
 def sandbox(*, port: int, comfyui: str | None, no_browser: bool, once: str | None, save: Path | None) -> None:
     """Try everything without a token and without a GPU."""
 
@@ -151,7 +153,7 @@ def inspect(file: Path, *, as_json: bool) -> None:
         return
     for role, places in found.items():
         listed = ", ".join(place if isinstance(place, str) else ".".join(place) for place in places)
-        click.echo(f"{role:>9}: {listed or '–'}")
+        click.echo(f"{role:>9}: {listed or '-'}")
 
 
 @main.command()

@@ -1,7 +1,7 @@
 """Builds everything, once, and takes it down in stages: one AsyncExitStack, one TaskGroup."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -9,6 +9,8 @@ import aiohttp
 import discord
 import structlog
 import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
 
 from bot.bot import EaselBot
 from bot.errors import SettingsError
@@ -44,6 +46,7 @@ class App:
 
     async def fleet_ready(self, wait_s: float = 10.0) -> bool:
         """Wait until a server answers; False if none does in time."""
+
         async def first() -> None:
             while not self.fleet.up:
                 await self.fleet.news.wait()
@@ -58,13 +61,13 @@ class App:
 
 def aim(settings: Settings) -> None:
     """Point discord.py at the configured REST address, and at the gateway if that is configured too."""
-    discord.http.Route.BASE = settings.discord_api_url
+    Route.BASE = settings.discord_api_url
     if settings.discord_gateway_url:
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncIterator[App]:
+async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncGenerator[App]:
     """Build the world without touching Discord or ComfyUI, and close at the end all that was opened.
 
     Raises:
@@ -131,11 +134,13 @@ async def _serve_discord(app: App) -> None:
             await app.bot.connect()
         except discord.ConnectionClosed as closed:
             if closed.code in _REFUSED:
-                raise SettingsError([f"DISCORD_TOKEN: Discord refused the connection (close code {closed.code})"]) from closed
+                raise SettingsError(
+                    [f"DISCORD_TOKEN: Discord refused the connection (close code {closed.code})"]
+                ) from closed
             log.warning("discord.closed", code=closed.code)
         except AttributeError as fault:
             # discord.py 2.7.1 trips over its own missing socket when the very first connection fails (#10520).
-            if app.bot.ws is not None:
+            if getattr(app.bot, "ws", None) is not None:
                 raise
             log.warning("discord.gateway_unreachable", fault=type(fault.__context__).__name__, wait_s=wait_s)
         except _OUT_OF_REACH as fault:
@@ -148,7 +153,9 @@ async def _login(bot: EaselBot, token: str) -> None:
     try:
         await bot.login(token)
     except discord.LoginFailure as refused:
-        raise SettingsError(["DISCORD_TOKEN: Discord does not accept this token; copy it again from the Developer Portal"]) from refused
+        raise SettingsError(
+            ["DISCORD_TOKEN: Discord does not accept this token; copy it again from the Developer Portal"]
+        ) from refused
     except BaseException:
         await bot.http.close()
         bot.http.connector = discord.utils.MISSING  # a closed connector would fail every further try
@@ -183,4 +190,4 @@ async def _find_gateway(app: App) -> None:
     settings = app.settings
     if settings.discord_gateway_url is None and settings.discord_api_url != DISCORD_API:
         _, url, _ = await app.bot.http.get_bot_gateway()
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)

@@ -11,6 +11,7 @@ import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
+from discord.http import Route
 
 from bot.errors import EaselError, new_reference
 from bot.model.job import ReplyAddress
@@ -27,7 +28,7 @@ Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
 
 _TOKEN_LIFE_S = 15 * 60.0
 _GONE = (10062, 40060)
-"""Unknown interaction (we were too late, or the member left); already acknowledged (another process of ours was faster)."""
+"""Unknown interaction (too late, or the member left); already acknowledged (another process of ours was faster)."""
 
 
 class EaselTree(app_commands.CommandTree["EaselBot"]):
@@ -86,7 +87,7 @@ class EaselBot(commands.Bot):
             await command.get_translated_payload(self.tree, translator) if translator else command.to_dict(self.tree)
             for command in sorted(self.tree.get_commands(), key=lambda command: command.name)
         ]
-        text = json.dumps([discord.http.Route.BASE, self.application_id, payload], sort_keys=True, default=str)
+        text = json.dumps([Route.BASE, self.application_id, payload], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ import secrets
 class EaselError(Exception):
     """An expected fault. `facts` are what the edge may put into words; they never hold secrets."""
 
-    def __init__(self, message: str = "", **facts: object) -> None:
+    def __init__(self, message: str = "", /, **facts: object) -> None:
         super().__init__(message or type(self).__name__)
         self.facts: dict[str, str] = {name: str(value) for name, value in facts.items()}
 
@@ -31,7 +31,7 @@ class SettingsError(EaselError):
 class RequestError(EaselError):
     """A member's request cannot be done as asked; `key` is the catalogue key of the words for it."""
 
-    def __init__(self, key: str, **facts: object) -> None:
+    def __init__(self, key: str, /, **facts: object) -> None:
         super().__init__(key, **facts)
         self.key = key
 

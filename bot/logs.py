@@ -1,4 +1,4 @@
-"""Logging, set up once: structlog in front, the standard library's loggers (discord.py, aiohttp) through the same door."""
+"""Logging, set up once: structlog in front, discord.py's and aiohttp's loggers through the same door."""
 
 import logging
 import re
@@ -47,7 +47,9 @@ def configure(level: str, form: Literal["console", "json"], secrets: list[str]) 
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,

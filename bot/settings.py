@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -45,7 +45,7 @@ def _servers(value: object) -> object:
         except json.JSONDecodeError as fault:
             reason = f"is not valid JSON ({fault.msg} at character {fault.pos + 1})"
             raise ValueError(reason) from None
-        return read if isinstance(read, list) else [read]
+        return cast("list[Any]", read) if isinstance(read, list) else [read]
     urls = [part.strip() for part in text.split(",") if part.strip()]
     return [{"name": re.sub(r"^\w+://", "", url).rstrip("/"), "url": url} for url in urls]
 
@@ -150,7 +150,9 @@ class Settings(BaseSettings):
             return "DISCORD_TOKEN: is not set"
         if _TOKEN_SHAPE.fullmatch(token):
             return None
-        return "DISCORD_TOKEN: does not look like a bot token (three parts with dots between; Developer Portal, page Bot)"
+        return (
+            "DISCORD_TOKEN: does not look like a bot token (three parts with dots between; Developer Portal, page Bot)"
+        )
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -162,7 +164,9 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError([_line(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)]) from None
+        raise SettingsError(
+            [_line(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)]
+        ) from None
 
 
 def _line(where: tuple[int | str, ...], message: str) -> str:

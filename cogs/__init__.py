@@ -1,3 +1,3 @@
-"""Commands and buttons: parse, call one service, answer. The tuple names every extension, so a missing one is an error."""
+"""Commands and buttons: parse, call one service, answer. The tuple names them all, so a missing one is an error."""
 
 EXTENSIONS = ("cogs.imagine", "cogs.queue", "cogs.guide", "cogs.buttons")

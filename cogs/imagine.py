@@ -31,7 +31,7 @@ class Imagine(commands.Cog):
     @app_commands.describe(**{name: localised(f"commands.imagine.options.{name}.description") for name in _OPTIONS})
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
-    async def imagine(  # noqa: PLR0913 - one parameter an option, as discord.py wants it
+    async def imagine(
         self,
         interaction: Interaction,
         prompt: Prompt,

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,7 +40,7 @@ _FLAGS = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
 
 
 @asynccontextmanager
-async def translated() -> AsyncIterator[None]:
+async def translated() -> AsyncGenerator[None]:
     """Turn aiohttp's and the system's faults into Easel's: the one place where foreign exceptions end."""
     try:
         yield
@@ -115,7 +115,7 @@ class ComfyClient:
         self._tls: ssl.SSLContext | bool = tls or True
 
     @asynccontextmanager
-    async def events(self, client_id: str) -> AsyncGenerator[EventStream, None]:
+    async def events(self, client_id: str) -> AsyncGenerator[EventStream]:
         """Open the socket of a client id, send our flags, and yield it after its first `status`.
 
         Use a fresh id each time: a second socket with the same id makes one of the two deaf (facts G5, G6).

@@ -1,18 +1,18 @@
 """What can go wrong with a ComfyUI server, each with its facts.
 
-    ComfyError
-    ├── Unreachable        no connection, or no answer in time
-    ├── SocketLost         the event socket broke; the job itself may go on
-    ├── Malformed          the server answered with something ComfyUI never says
-    ├── ServerFault        a 5xx, or a status that this request never has
-    ├── Rejected           the graph was refused (400, or 200 with node_errors)
-    ├── ExecutionFailed    a node raised
-    │   └── OutOfMemory
-    ├── Interrupted        somebody interrupted the prompt
-    ├── Vanished           the server knows the prompt no more: restarted, or the prompt was deleted
-    ├── PictureLost        the pictures went out as frames on a socket that broke
-    ├── NoPicture          the prompt ended well and made no file
-    └── TimedOut           the prompt ran longer than allowed
+ComfyError
+├── Unreachable        no connection, or no answer in time
+├── SocketLost         the event socket broke; the job itself may go on
+├── Malformed          the server answered with something ComfyUI never says
+├── ServerFault        a 5xx, or a status that this request never has
+├── Rejected           the graph was refused (400, or 200 with node_errors)
+├── ExecutionFailed    a node raised
+│   └── OutOfMemory
+├── Interrupted        somebody interrupted the prompt
+├── Vanished           the server knows the prompt no more: restarted, or the prompt was deleted
+├── PictureLost        the pictures went out as frames on a socket that broke
+├── NoPicture          the prompt ended well and made no file
+└── TimedOut           the prompt ran longer than allowed
 """
 
 from dataclasses import dataclass

@@ -204,9 +204,7 @@ def _progress_state(data: JsonObject) -> ComfyEvent:
 
 
 def _executed(data: JsonObject) -> ComfyEvent:
-    return Executed(
-        prompt_id=text(data.get("prompt_id")), node=text(data.get("node")), output=obj(data.get("output"))
-    )
+    return Executed(prompt_id=text(data.get("prompt_id")), node=text(data.get("node")), output=obj(data.get("output")))
 
 
 def _error(data: JsonObject) -> ComfyEvent:

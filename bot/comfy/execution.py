@@ -188,9 +188,8 @@ class Execution:
         """The end was told, so the history has it; ask again should the server be slow to write it."""
         if entry := await self.client.history(self.prompt_id):
             return entry
-        while not (entry := await self._reconciled()):
-            await asyncio.sleep(FORGOTTEN_S)
-        return entry
+        await asyncio.sleep(FORGOTTEN_S)
+        return await self._reconciled() or await self._confirmed()
 
     def _outputs(self, entry: HistoryEntry) -> Outputs:
         if entry.fault is not None:

@@ -41,9 +41,7 @@ async def pack(made: Sequence[tuple[str, bytes]], *, stem: str, alt: str, upload
         if fitted is not None:
             content, ending = fitted
             filename = f"{stem}-{number}.{ending}"
-            packed.append(
-                Attachment(filename=filename, data=content, alt=alt, shrunk=content is not data)
-            )
+            packed.append(Attachment(filename=filename, data=content, alt=alt, shrunk=content is not data))
     return Parcel(files=tuple(packed), left_out=len(made) - len(packed))
 
 

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 _LADDER = ((95, 1.0), (90, 1.0), (80, 1.0), (70, 1.0), (80, 0.75), (75, 0.5), (70, 0.35), (60, 0.2), (50, 0.1))
 """Quality and scale, best first."""
@@ -34,5 +34,6 @@ def _smaller(data: bytes) -> Iterator[tuple[bytes, str]]:
     for quality, scale in _LADDER:
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         out = io.BytesIO()
-        (picture if scale == 1 else picture.resize(size, Image.Resampling.LANCZOS)).save(out, "WEBP", quality=quality)
+        smaller = picture if scale == 1 else ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
+        smaller.save(out, "WEBP", quality=quality)
         yield out.getvalue(), "webp"

@@ -142,7 +142,7 @@ class JobRunner:
         if card is not None:
             await self.deliver(job, cards, card)
 
-    def _execution(  # noqa: PLR0913 - it joins what one run needs
+    def _execution(
         self, job: Job, template: Template, server: Server, graph: Graph, reporter: ProgressReporter, tracker: Tracker
     ) -> Execution:
         if job.prompt_id is None:
@@ -187,9 +187,7 @@ class JobRunner:
         reference = new_reference()
         log.error("job.card_refused", job=job.id, reference=reference, fault=str(refused))
         too_large = isinstance(refused, FileRefused)
-        failure = Failure(
-            code=FailureCode.TOO_LARGE if too_large else FailureCode.BUG, facts={"reference": reference}
-        )
+        failure = Failure(code=FailureCode.TOO_LARGE if too_large else FailureCode.BUG, facts={"reference": reference})
         if (card := await self._fail(job, cards, failure)) is None:
             return
         try:

@@ -60,7 +60,7 @@ SIDE_STEP, SIDE_LEAST, SIDE_MOST = 8, 64, 2048
 COUNT_LIMIT = 10
 """Pictures of one request: as many as Discord attaches to one message."""
 
-_SIZE = re.compile(r"\s*(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d{1,5})\s*[x\u00d7*]\s*(\d{1,5})\s*", re.IGNORECASE)
 
 
 def parse_size(text: str) -> Size | None:

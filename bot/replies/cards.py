@@ -1,4 +1,4 @@
-"""Records → cards. A card is a value: text, buttons, files; pure, but for the markup rules it borrows from discord.py."""
+"""Records → cards. A card is a value: text, buttons, files. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -69,7 +69,11 @@ class CardMaker:
     def _with_head(self, *lines: str) -> str:
         request = self.request
         facts = {"template": shown(self.title, 80), "seed": request.seed}
-        head = self._text("card.head_size", size=request.size, **facts) if request.size else self._text("card.head", **facts)
+        head = (
+            self._text("card.head_size", size=request.size, **facts)
+            if request.size
+            else self._text("card.head", **facts)
+        )
         about = [head, self._text("card.prompt", prompt=shown(request.prompt))]
         if request.negative:
             about.append(self._text("card.negative", negative=shown(request.negative, 150)))

@@ -29,11 +29,11 @@ def _load() -> dict[str, dict[str, str]]:
 
 
 CATALOGUES: Mapping[str, Mapping[str, str]] = _load()
-"""Language → key → words."""
+"""Words by language and key."""
 
 
 def language(locale: str) -> str:
-    """Return the catalogue for one of Discord's locales: `ja`, `en-GB` …"""
+    """Return the catalogue for one of Discord's locales, such as `ja` or `en-GB`."""
     short = locale.split("-", maxsplit=1)[0]
     return short if short in CATALOGUES else FALLBACK
 

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TypedDict
@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 TOKEN_MARGIN_S = 60.0
 """An interaction's token lives 15 minutes; one minute before that we stop relying on it."""
+
 
 class CourierError(EaselError):
     """Root of what can happen to a card on its way."""
@@ -46,7 +47,7 @@ _TOO_LARGE = 40005
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def _translated() -> AsyncGenerator[None]:
     """Turn discord.py's faults into ours: the one place where they end."""
     try:
         yield
@@ -55,7 +56,9 @@ async def _translated() -> AsyncIterator[None]:
             raise FileRefused("too large for Discord", code=fault.code) from fault
         if fault.status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise Undelivered(f"Discord answered {fault.status}", reason=fault.status) from fault
-        raise CardRefused(f"Discord refused: {fault.status}/{fault.code}", status=fault.status, code=fault.code) from fault
+        raise CardRefused(
+            f"Discord refused: {fault.status}/{fault.code}", status=fault.status, code=fault.code
+        ) from fault
     except (aiohttp.ClientError, OSError, TimeoutError) as fault:
         raise Undelivered("Discord is out of reach", reason=type(fault).__name__) from fault
 

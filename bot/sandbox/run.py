@@ -2,7 +2,7 @@
 
 import asyncio
 import webbrowser
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ def sandbox_settings(discord_url: str, comfyui_url: str, data_dir: Path, **more:
 @asynccontextmanager
 async def running(
     *, port: int = 0, comfyui_url: str | None = None, pace: Pace = REAL_PACE, **settings: Any
-) -> AsyncIterator[Sandbox]:
+) -> AsyncGenerator[Sandbox]:
     """Start everything, yield when the bot is ready, stop everything.
 
     Raises:
@@ -79,7 +79,7 @@ async def running(
 
 
 @asynccontextmanager
-async def bot_running(app: easel.App) -> AsyncIterator[None]:
+async def bot_running(app: easel.App) -> AsyncGenerator[None]:
     """Run a built bot in a task, from the moment it is ready to the end of the block.
 
     Raises:

@@ -1,7 +1,7 @@
 """Opening the database: pragmas, migrations, one engine."""
 
 import importlib.resources
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -16,7 +17,7 @@ from bot.errors import SettingsError
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[AsyncEngine]:
+async def open_database(url: str) -> AsyncGenerator[AsyncEngine]:
     """Open the database, bring its tables up to date, and close it at the end.
 
     Raises:
@@ -59,7 +60,7 @@ def _engine(url: str) -> AsyncEngine:
     except (SQLAlchemyError, ImportError, OSError) as fault:
         raise SettingsError([f"DATABASE_URL: cannot be used ({type(fault).__name__})"]) from fault
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine.sync_engine, "connect", _pragmas)
+        event.listen(engine.sync_engine, "connect", _pragmas)
     return engine
 
 

@@ -64,7 +64,7 @@ class JobStore:
             return [_job(row) for row in await connection.execute(query)]
 
     async def assign(self, job_id: str, attempt: int, *, server: str, prompt_id: str) -> bool:
-        """queued → assigned as the next attempt, with the prompt id it will have; False if somebody was faster."""
+        """Queued → assigned as the next attempt, with the prompt id it will have; False if somebody was faster."""
         values: dict[str, Any] = {"server": server, "prompt_id": prompt_id, "attempt": attempt + 1}
         return await self._step(job_id, attempt, JobState.QUEUED, JobState.ASSIGNED, values)
 
@@ -73,7 +73,7 @@ class JobStore:
         return await self._step(job_id, attempt, source, target, {})
 
     async def end(self, job_id: str, target: JobState, failure: Failure | None = None) -> bool:
-        """End a job as failed, cancelled or refused, wherever it stands; False if it has ended or is being delivered."""
+        """End a job as failed, cancelled or refused; False if it has ended (or, to cancel it, is being delivered)."""
         values: dict[str, Any] = {"failure": _failure_text(failure)} if failure else {}
         allowed = [state for state, targets in STEPS.items() if target in targets]
         if target is JobState.CANCELLED:

@@ -16,7 +16,9 @@ _NO_SAMPLER = re.compile(r"select|modelsampling|provider|todetailer|samplercusto
 _WORK = ("latent_image", "latent", "samples", "image", "images", "sigmas", "pixels", "image_embeds")
 _PACE = ("seed", "noise_seed", "steps", "sigmas")
 _SEED_NAMES = ("seed", "noise_seed")
-_NO_SEED = re.compile(r"llm|text|caption|prompt|wildcard|loader|depth|random ?number|style|florence|gemini", re.IGNORECASE)
+_NO_SEED = re.compile(
+    r"llm|text|caption|prompt|wildcard|loader|depth|random ?number|style|florence|gemini", re.IGNORECASE
+)
 _SIDES = (("width", "height"), ("empty_latent_width", "empty_latent_height"), ("Xi", "Yi"))
 _FROM_PICTURE = re.compile(r"vaeencode|vae encode|loadimage|inpaintmodelconditioning", re.IGNORECASE)
 _MODEL_FILES = re.compile(r"^(ckpt|unet|base_ckpt|refiner_ckpt|checkpoint|gguf)_name$", re.IGNORECASE)
@@ -160,7 +162,7 @@ def _words(graph: Graph, stages: list[Node], role: str) -> tuple[tuple[Place, ..
 def _seeds(graph: Graph, live: frozenset[str], node_list: NodeList | None) -> tuple[Place, ...]:
     found: list[Place] = []
     for node in graph.nodes.values():
-        if node.id not in live or _NO_SEED.search(node.class_type) and not _is_sampler(node):
+        if node.id not in live or (_NO_SEED.search(node.class_type) and not _is_sampler(node)):
             continue
         if node.inputs.get("add_noise") in ("disable", False) or _only_feeds(graph, node, live):
             continue
@@ -175,7 +177,13 @@ def _only_feeds(graph: Graph, node: Node, live: frozenset[str]) -> bool:
     """Tell a seed primitive: it is found from the stages that use it, so it does not count by itself."""
     if len(node.inputs) > 3 or any(True for _ in graph.links(node)):
         return False
-    uses = [name for user in graph.nodes.values() if user.id in live for name, link in graph.links(user) if link.node == node.id]
+    uses = [
+        name
+        for user in graph.nodes.values()
+        if user.id in live
+        for name, link in graph.links(user)
+        if link.node == node.id
+    ]
     return bool(uses) and all("seed" in name.lower() for name in uses)
 
 
@@ -236,12 +244,15 @@ def _pictures(graph: Graph, live: frozenset[str]) -> tuple[tuple[Place, ...], tu
     for node in graph.nodes.values():
         if node.id not in live or not _PICTURE_FILE.search(node.class_type):
             continue
-        place = next((Place(node.id, name) for name in ("image", "url", "image_path") if isinstance(node.inputs.get(name), str)), None)
+        place = next(
+            (Place(node.id, name) for name in ("image", "url", "image_path") if isinstance(node.inputs.get(name), str)),
+            None,
+        )
         if place is None:
             continue
         uses = [(name, link) for user in graph.nodes.values() if user.id in live
                 for name, link in graph.links(user) if link.node == node.id]  # fmt: skip
-        if not "mask" in node.kind and any(link.slot == 0 for _, link in uses):
+        if "mask" not in node.kind and any(link.slot == 0 for _, link in uses):
             images.append(place)
         if "mask" in node.kind or _is_mask(uses):
             masks.append(place)
@@ -258,7 +269,9 @@ def _models(graph: Graph, live: frozenset[str]) -> tuple[Place, ...]:
         if node.id not in live:
             continue
         for name, value in node.inputs.items():
-            own_model = name in ("model", "model_name") and re.search(r"modelloader", node.kind) and "upscale" not in node.kind
+            own_model = (
+                name in ("model", "model_name") and re.search(r"modelloader", node.kind) and "upscale" not in node.kind
+            )
             if isinstance(value, str) and (_MODEL_FILES.match(name) or own_model):
                 found.append(Place(node.id, name))
     return tuple(found)

@@ -135,6 +135,11 @@ def fitting_model(template: Template, place: Place, node_list: NodeList) -> str 
     return None
 
 
+def value_missing(value: object, choices: tuple[str, ...]) -> bool:
+    """Tell whether a literal is not among a list's choices."""
+    return isinstance(value, str) and value not in choices
+
+
 def problems(template: Template, node_list: NodeList) -> tuple[str, ...]:
     """Return what a server lacks to run a template, in an operator's words; empty means that it can."""
     found: list[str] = []
@@ -153,9 +158,8 @@ def problems(template: Template, node_list: NodeList) -> tuple[str, ...]:
             if place in auto:
                 if fitting_model(template, place, node_list) is None:
                     found.append(f"no fitting model for {name} of {node.class_type}")
-            elif spec and spec.choices is not None and isinstance(value, str) and place not in brought:
-                if value not in spec.choices:
-                    found.append(f"missing {name} {value!r} ({node.class_type})")
+            elif spec and spec.choices is not None and place not in brought and value_missing(value, spec.choices):
+                found.append(f"missing {name} {value!r} ({node.class_type})")
     if not roles.outputs:
         found.append("no output node")
     return tuple(dict.fromkeys(found))

@@ -60,7 +60,9 @@ class WordTrace:
         groups: list[Group] = []
         for name, source in self.graph.links(node):
             other = NEGATIVE if self.role == POSITIVE else POSITIVE
-            if name == self.role or (name != other and not (_NO_CONDITIONING.search(name) and not _BUNDLES.search(name))):
+            if name == self.role or (
+                name != other and not (_NO_CONDITIONING.search(name) and not _BUNDLES.search(name))
+            ):
                 if self.role == NEGATIVE and name == "conditioning" and "guider" in node.kind:
                     continue  # a guider with one conditioning has no negative
                 groups += self._conditioning(source)
@@ -121,7 +123,11 @@ class WordTrace:
         for name in ("switch", "boolean", "cond", "condition"):
             chosen = node.inputs.get(name)
             if isinstance(chosen, bool):
-                wanted = ("on_true", "true", "if_true", "tt_value") if chosen else ("on_false", "false", "if_false", "ff_value")
+                wanted = (
+                    ("on_true", "true", "if_true", "tt_value")
+                    if chosen
+                    else ("on_false", "false", "if_false", "ff_value")
+                )
                 return next((branch for branch in wanted if branch in node.inputs), None)
         return None
 

@@ -83,11 +83,18 @@ async def _latent_upscale(_context: Context, inputs: Inputs) -> Outcome:
 
 
 async def _ksampler(context: Context, inputs: Inputs) -> Outcome:
-    seed = inputs.get("seed", inputs.get("noise_seed"))
+    seed = inputs["seed"] if "seed" in inputs else inputs["noise_seed"]
     first, last = inputs.get("start_at_step", 0), min(inputs["steps"], inputs.get("end_at_step", 10000))
     cfg = (inputs["cfg"], inputs["sampler_name"], inputs["scheduler"])
     latent = await _sample(
-        context, inputs["model"], inputs["latent_image"], inputs["positive"], inputs["negative"], seed, last - first, cfg
+        context,
+        inputs["model"],
+        inputs["latent_image"],
+        inputs["positive"],
+        inputs["negative"],
+        seed,
+        last - first,
+        cfg,
     )
     return (latent,), None
 
@@ -108,7 +115,7 @@ async def _custom_sampler(context: Context, inputs: Inputs) -> Outcome:
     return (latent, latent), None
 
 
-async def _sample(  # noqa: PLR0913 - a sampler has that many inputs
+async def _sample(
     context: Context,
     model: tuple[str, ...],
     latent: Latent,
@@ -167,7 +174,9 @@ async def _image_scale(_context: Context, inputs: Inputs) -> Outcome:
 async def _upscale(context: Context, inputs: Inputs) -> Outcome:
     pictures: list[Image.Image] = inputs["image"]
     await context.tick(1, 1, None)
-    return ([picture.resize((picture.width * 4, picture.height * 4), Image.Resampling.LANCZOS) for picture in pictures],), None
+    return (
+        [picture.resize((picture.width * 4, picture.height * 4), Image.Resampling.LANCZOS) for picture in pictures],
+    ), None
 
 
 async def _save(context: Context, inputs: Inputs) -> Outcome:

@@ -15,7 +15,7 @@ _NAME_LIMIT = 255
 _ANNOTATED = re.compile(r"^(?P<name>.*) \[(?P<kind>input|output|temp)\]$", re.DOTALL)
 
 
-class Outside(Exception):  # noqa: N818 - says what it is
+class Outside(Exception):
     """A path that leaves its folder."""
 
 
@@ -56,6 +56,10 @@ class Files:
         except Outside:
             return None
         return path if path.is_file() else None
+
+    def has_input(self, name: str) -> bool:
+        """Tell whether a LoadImage value is there."""
+        return self.input_path(name) is not None
 
     def save(self, pictures: list[Image.Image], prefix: str, pnginfo: Any, *, kind: str) -> list[dict[str, str]]:
         """Write pictures as `prefix_00001_.png` and up; return their entries for the node's output.

@@ -83,7 +83,7 @@ class JobsApi:
         invalid = [job_id for job_id in ids if not _is_uuid(job_id)]
         if invalid:
             return _error("Invalid job ids", invalid_ids=invalid)
-        return web.json_response({"cancelled": any([self._cancel(job_id) for job_id in ids])})
+        return web.json_response({"cancelled": sum(self._cancel(job_id) for job_id in ids) > 0})
 
     def _cancel(self, job_id: str) -> bool:
         running = self._worker.running

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,7 +59,7 @@ class Comfy:
         if "prompt" not in body:
             raise Invalid(fault("no_prompt", "No prompt provided", "No prompt provided"))
         prompt_id = _prompt_id(body.get("prompt_id"))
-        validation = Validation(body["prompt"], lambda name: self.files.input_path(name) is not None)
+        validation = Validation(body["prompt"], self.files.has_input)
         outputs, node_errors = validation.run(body.get("partial_execution_targets"))
         extra = dict(body.get("extra_data") or {})
         if "client_id" in body:
@@ -266,7 +266,9 @@ def build_app(comfy: Comfy, empty: Path) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(port: int = 0, *, pace: Pace | None = None, root: Path | None = None) -> AsyncIterator[tuple[Comfy, str]]:
+async def serving(
+    port: int = 0, *, pace: Pace | None = None, root: Path | None = None
+) -> AsyncGenerator[tuple[Comfy, str]]:
     """Run a stand-in on loopback; yield it and its URL. Without `root`, its files vanish at the end."""
     with TemporaryDirectory(prefix="easel-comfyui-") as scratch:
         empty = Path(scratch) / "web"

@@ -1,5 +1,6 @@
 """POST /prompt's checks, with the real server's error objects (facts §4)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from bot.sandbox.comfyui.nodes import OBJECT_INFO
@@ -10,7 +11,7 @@ Fault = dict[str, Any]
 _LONG_LIST = 20
 
 
-class Invalid(Exception):  # noqa: N818 - it is the answer, not an error of ours
+class Invalid(Exception):
     """The graph is refused; `error` and `node_errors` are the body of the 400."""
 
     def __init__(self, error: Fault, node_errors: dict[str, Any] | None = None) -> None:
@@ -26,7 +27,7 @@ def fault(kind: str, message: str, details: str, extra: dict[str, Any] | None = 
 class Validation:
     """One graph under check. `files` tells whether an input picture exists."""
 
-    def __init__(self, graph: Graph, has_file: Any) -> None:
+    def __init__(self, graph: Any, has_file: Callable[[str], bool]) -> None:
         self.graph = graph
         self._has_file = has_file
         self.faults: dict[str, list[Fault]] = {}
@@ -107,9 +108,7 @@ class Validation:
         declared = OBJECT_INFO[node["class_type"]]["input"]
         for name, spec in declared.get("required", {}).items():
             if name not in node.get("inputs", {}):
-                found.append(
-                    fault("required_input_missing", "Required input is missing", name, {"input_name": name})
-                )
+                found.append(fault("required_input_missing", "Required input is missing", name, {"input_name": name}))
                 continue
             value = node["inputs"][name]
             if isinstance(value, list):
@@ -176,7 +175,12 @@ class Validation:
         except (TypeError, ValueError) as wrong:
             message = f"Failed to convert an input value to a {spec[0]} value"
             found.append(
-                fault("invalid_input_type", message, f"{name}, {value}, {wrong}", {**extra, "exception_message": str(wrong)})
+                fault(
+                    "invalid_input_type",
+                    message,
+                    f"{name}, {value}, {wrong}",
+                    {**extra, "exception_message": str(wrong)},
+                )
             )
             return
         node["inputs"][name] = value

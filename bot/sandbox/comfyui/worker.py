@@ -22,7 +22,7 @@ _TICK_GAP_S, _TICK_SHARE = 0.1, 0.005
 NEVER_CACHED = frozenset({"SaveImageWebsocket"})
 
 
-class Interrupted(Exception):  # noqa: N818 - it is not a fault
+class Interrupted(Exception):
     """Somebody interrupted the running job."""
 
 
@@ -383,4 +383,4 @@ def _unwrapped(value: Any) -> Any:
     return value["__value__"] if isinstance(value, dict) and "__value__" in value else value
 
 
-assert NEVER_CACHED <= OBJECT_INFO.keys()  # noqa: S101 - a typo here would cache frames away
+assert OBJECT_INFO.keys() >= NEVER_CACHED  # noqa: S101 - a typo here would cache frames away

@@ -110,7 +110,9 @@ def command_faults(commands: list[Json]) -> list[Fault]:
     for at, command in enumerate(commands):
         path = (str(at),)
         if names.count(names[at]) > 1:
-            faults.append(((*path, "name"), "APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique"))
+            faults.append(
+                ((*path, "name"), "APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique")
+            )
         if command.get("type", 1) == 1:
             faults += _named(path, command)
             faults += _options((*path, "options"), command.get("options") or [])
@@ -156,7 +158,11 @@ def _options(path: tuple[str, ...], options: list[Json]) -> Iterator[Fault]:
         here = (*path, str(at))
         yield from _named(here, option)
         if option.get("required") and optional_seen:
-            yield here, "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", "Required options must be placed before optional."
+            yield (
+                here,
+                "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
+                "Required options must be placed before optional.",
+            )
         optional_seen = optional_seen or not option.get("required")
         choices = option.get("choices") or []
         if len(choices) > 25:

@@ -166,7 +166,10 @@ class Control:
         return web.json_response({"id": file_id, "name": name})
 
     def _who(self, body: Json) -> tuple[Person, Channel]:
-        person, channel = self._world.people.get(str(body.get("person"))), self._world.channels.get(str(body.get("channel")))
+        person, channel = (
+            self._world.people.get(str(body.get("person"))),
+            self._world.channels.get(str(body.get("channel"))),
+        )
         if person is None or channel is None or not self._world.sees(person, channel):
             raise NotSent("There is no such person or channel.")
         return person, channel

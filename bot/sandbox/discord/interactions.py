@@ -23,7 +23,7 @@ STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 3, 4, 5, 10, 11
 _COMMAND_LINE = re.compile(r"\s*/(?P<name>\S+)(?P<rest>.*)", re.DOTALL)
 
 
-class NotSent(Exception):  # noqa: N818 - it is what the client tells the person
+class NotSent(Exception):
     """Discord's own client would not send this; the text says why."""
 
 
@@ -48,12 +48,14 @@ class People:
         found = _COMMAND_LINE.fullmatch(line)
         commands = {command["name"]: command for command in self.commands_for(person, channel)}
         if found is None or found["name"] not in commands:
-            raise NotSent(f"There is no command here like {line.split()[0] if line.split() else '(nothing)'}.")
+            raise NotSent(
+                f"There is no command here like {line.split(maxsplit=1)[0] if line.split() else '(nothing)'}."
+            )
         command = commands[found["name"]]
         names = [option["name"] for option in command.get("options") or []]
         parts = re.split(rf"(?:^|\s)({'|'.join(map(re.escape, names))}):", found["rest"]) if names else [found["rest"]]
         if parts[0].strip():
-            raise NotSent(f"“{parts[0].strip()}” belongs to no option; write {command['name']} option:value.")
+            raise NotSent(f"'{parts[0].strip()}' belongs to no option; write {command['name']} option:value.")
         return command, {name: value.strip() for name, value in zip(parts[1::2], parts[2::2], strict=True)}
 
     async def slash(self, person: Person, channel: Channel, command: Json, given: Json) -> Interaction:
@@ -64,7 +66,9 @@ class People:
         """
         options = _checked(command, given, self._world)
         data: Json = {"id": command["id"], "name": command["name"], "type": 1, "guild_id": self._world.guild_id}
-        attachments = {option["value"]: _file(self._world, option["value"]) for option in options if option["type"] == ATTACHMENT}
+        attachments = {
+            option["value"]: _file(self._world, option["value"]) for option in options if option["type"] == ATTACHMENT
+        }
         data |= {"options": options} if options else {}
         data |= {"resolved": {"attachments": attachments}} if attachments else {}
         return await self._send(COMMAND, person, channel, data)
@@ -104,7 +108,8 @@ class People:
         """Send a dialog that an interaction opened."""
         asked = ((opened.answer or {}).get("data")) or {}
         rows = [
-            {"type": row["type"], "id": at, **_filled(row, fields)} for at, row in enumerate(asked.get("components") or [])
+            {"type": row["type"], "id": at, **_filled(row, fields)}
+            for at, row in enumerate(asked.get("components") or [])
         ]
         data = {"custom_id": asked.get("custom_id", ""), "components": rows}
         channel = self._world.channels[opened.channel_id]
@@ -241,5 +246,3 @@ def _filled(row: Json, fields: Json) -> Json:
     inside = row["components"][0]
     value = fields.get(inside["custom_id"], "")
     return {"components": [{"type": inside["type"], "custom_id": inside["custom_id"], "value": value}]}
-
-

@@ -21,7 +21,7 @@ EPHEMERAL = 64
 _TOTAL = 25 * 2**20
 
 
-class Refused(Exception):  # noqa: N818 - it carries the answer
+class Refused(Exception):
     """A request that Discord refuses."""
 
     def __init__(self, status: int, code: int, message: str, errors: Json | None = None) -> None:
@@ -64,7 +64,9 @@ class Rest:
 
     async def me(self, _request: web.Request) -> web.Response:
         """GET /users/@me."""
-        return json_answer(self._world.bot.user() | {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None})
+        return json_answer(
+            self._world.bot.user() | {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None}
+        )
 
     async def application(self, _request: web.Request) -> web.Response:
         """GET /oauth2/applications/@me and /applications/@me."""
@@ -120,7 +122,11 @@ class Rest:
                 "type": 1,
                 "options": [],
                 "nsfw": False,
-                **{name: value for name, value in command.items() if value is not None or name == "default_member_permissions"},
+                **{
+                    name: value
+                    for name, value in command.items()
+                    if value is not None or name == "default_member_permissions"
+                },
                 "id": known.get(command["name"]) or world.new_id(),
                 "application_id": world.application_id,
                 "version": world.new_id(),
@@ -182,7 +188,9 @@ class Rest:
             if kind == 9:
                 world.tell("MODAL", {"interaction": interaction.id, "modal": data}, interaction.person.id)
             return None
-        raise Refused(400, 50035, "Invalid Form Body", nested([(("type",), "BASE_TYPE_CHOICES", "Value is not allowed here.")]))
+        raise Refused(
+            400, 50035, "Invalid Form Body", nested([(("type",), "BASE_TYPE_CHOICES", "Value is not allowed here.")])
+        )
 
     def _reply(self, interaction: Interaction, *, ephemeral: bool) -> Message:
         world = self._world
@@ -348,9 +356,14 @@ class Rest:
                 result.append(had[str(entry["id"])])
                 continue
             if int(entry["id"]) not in files:
-                raise Refused(400, 50035, "Invalid Form Body", nested([(("attachments",), "ATTACHMENT_NOT_FOUND", "No such file.")]))
+                raise Refused(
+                    400,
+                    50035,
+                    "Invalid Form Body",
+                    nested([(("attachments",), "ATTACHMENT_NOT_FOUND", "No such file.")]),
+                )
             name, data = files[int(entry["id"])]
-            name = re.sub(r"[^\w.-]", "_", entry.get("filename") or name)
+            name = re.sub(r"[^\w.-]", "_", str(entry.get("filename") or name))
             file_id = world.new_id()
             world.files[file_id] = (name, data)
             url = f"{world.base_url}/attachments/{message.channel_id}/{file_id}/{name}"

@@ -1,13 +1,13 @@
 """One process, three faces on one port: REST and gateway for the bot, files for both, page and control for people."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncio
 from aiohttp import web
 
 from bot.sandbox.discord.control import Control, same_site
@@ -136,7 +136,8 @@ async def _nothing(_request: web.Request) -> web.Response:
 def _page(name: str) -> Any:
     async def handler(_request: web.Request) -> web.Response:
         text = (PAGE / name).read_text(encoding="utf-8")
-        policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'"
+        own = ("script-src", "style-src", "img-src", "media-src", "connect-src")
+        policy = "; ".join(["default-src 'none'", *(f"{what} 'self'" for what in own)])
         headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
         return web.Response(text=text, content_type=_PAGE_TYPES[name], charset="utf-8", headers=headers)
 
@@ -154,7 +155,7 @@ def _attachment(world: World, request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def serving(port: int = 0, *, enforce_limits: bool = True) -> AsyncIterator[Discord]:
+async def serving(port: int = 0, *, enforce_limits: bool = True) -> AsyncGenerator[Discord]:
     """Run a stand-in on loopback."""
     world = World()
     gateway = Gateway(world)

@@ -1,0 +1,180 @@
+// Messages as elements. Text goes in as text nodes; the only links are to the sandbox's own files.
+
+const MARKS = [
+  ["**", "strong"],
+  ["__", "u"],
+  ["~~", "s"],
+  ["`", "code"],
+  ["||", "spoiler"],
+  ["*", "em"],
+  ["_", "em"],
+];
+
+function element(name, className, ...children) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...children);
+  return made;
+}
+
+function spoiler(children) {
+  const veil = element("button", "spoiler", ...children);
+  veil.type = "button";
+  veil.setAttribute("aria-expanded", "false");
+  veil.setAttribute("aria-label", "Spoiler");
+  veil.addEventListener("click", () => veil.setAttribute("aria-expanded", "true"));
+  return veil;
+}
+
+// One line of Discord's markup: bold, underline, strike, code, spoiler, emphasis, and backslash escapes.
+export function inline(text) {
+  const parts = [];
+  let plain = "";
+  const flush = () => {
+    if (plain) parts.push(document.createTextNode(plain));
+    plain = "";
+  };
+  for (let at = 0; at < text.length; ) {
+    if (text[at] === "\\" && at + 1 < text.length && /[^\w\s]/.test(text[at + 1])) {
+      plain += text[at + 1];
+      at += 2;
+      continue;
+    }
+    const mark = MARKS.find(([sign]) => text.startsWith(sign, at));
+    const end = mark ? closing(text, mark[0], at + mark[0].length) : -1;
+    if (end > 0) {
+      const inside = text.slice(at + mark[0].length, end);
+      flush();
+      const children = mark[1] === "code" ? [document.createTextNode(inside)] : inline(inside);
+      parts.push(mark[1] === "spoiler" ? spoiler(children) : element(mark[1], "", ...children));
+      at = end + mark[0].length;
+    } else {
+      plain += text[at];
+      at += 1;
+    }
+  }
+  flush();
+  return parts;
+}
+
+function closing(text, sign, from) {
+  for (let at = from; at < text.length; at += 1) {
+    if (text[at] === "\\" && sign !== "`") at += 1;
+    else if (text.startsWith(sign, at)) return at > from ? at : -1;
+  }
+  return -1;
+}
+
+function lines(content) {
+  return content.split("\n").map((line) => {
+    if (line.startsWith("> ")) {
+      const quoted = line.slice(2);
+      const small = quoted.startsWith("-# ");
+      const inside = element("span", small ? "small" : "", ...inline(small ? quoted.slice(3) : quoted));
+      return element("blockquote", "", inside);
+    }
+    if (line.startsWith("-# ")) return element("span", "small", ...inline(line.slice(3)));
+    return element("div", "", ...inline(line));
+  });
+}
+
+function picture(attachment, view) {
+  const image = document.createElement("img");
+  image.src = attachment.url;
+  image.alt = attachment.description ?? attachment.filename;
+  if (attachment.width) {
+    image.width = attachment.width;
+    image.height = attachment.height;
+    image.style.height = "auto";
+  }
+  const veiled = attachment.filename.startsWith("SPOILER_");
+  const button = element("button", veiled ? "picture veiled" : "picture", image);
+  button.type = "button";
+  button.dataset.key = `file-${attachment.filename}`;
+  button.addEventListener("click", () => {
+    if (button.classList.contains("veiled")) button.classList.remove("veiled");
+    else view(attachment);
+  });
+  const caption = element("figcaption", "", attachment.description ? `ALT  ${attachment.description}` : "");
+  return element("figure", "", button, caption);
+}
+
+function file(attachment, view) {
+  if ((attachment.content_type ?? "").startsWith("image/")) return picture(attachment, view);
+  const link = element("a", "file", `${attachment.filename} (${Math.ceil(attachment.size / 1024)} kB)`);
+  link.href = attachment.url;
+  link.download = attachment.filename;
+  return link;
+}
+
+function control(message, item, click) {
+  if (item.type === 2) {
+    const button = element("button", `s${item.style}`, item.label ?? "", item.emoji?.name ?? "");
+    button.type = "button";
+    button.disabled = Boolean(item.disabled);
+    button.dataset.key = item.custom_id ?? "";
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      await click(message, item);
+      button.disabled = Boolean(item.disabled);
+    });
+    return button;
+  }
+  const select = element("select", "");
+  select.append(new Option(item.placeholder ?? "Choose", "", true, true));
+  select.append(...(item.options ?? []).map((option) => new Option(option.label, option.value)));
+  select.dataset.key = item.custom_id ?? "";
+  select.addEventListener("change", () => click(message, item, [select.value]));
+  return select;
+}
+
+// Components v1 (rows) and the containers of v2, as far as bots of this sandbox use them.
+function component(message, item, context) {
+  if (item.type === 1) return element("div", "row", ...item.components.map((one) => control(message, one, context.click)));
+  if (item.type === 10) return element("div", "", ...lines(item.content));
+  if (item.type === 12) return element("div", "files", ...item.items.map((one) => picture(galleryFile(one), context.view)));
+  if (item.type === 14) return element("hr", "");
+  if (item.type === 9 || item.type === 17) {
+    const box = element("div", item.type === 17 ? "embed" : "", ...item.components.map((one) => component(message, one, context)));
+    if (item.accent_color) box.style.borderLeftColor = `#${item.accent_color.toString(16).padStart(6, "0")}`;
+    if (item.accessory) box.append(component(message, { type: 1, components: [item.accessory] }, context));
+    return box;
+  }
+  return element("span", "");
+}
+
+function galleryFile(item) {
+  return { url: item.media.url, description: item.description, filename: item.spoiler ? "SPOILER_" : "picture" };
+}
+
+function embed(item) {
+  const box = element("div", "embed");
+  if (item.title) box.append(element("strong", "", ...inline(item.title)));
+  if (item.description) box.append(...lines(item.description));
+  if (item.color) box.style.borderLeftColor = `#${item.color.toString(16).padStart(6, "0")}`;
+  return box;
+}
+
+export function messageItem({ message, ephemeral, pings }, context) {
+  const item = element("li", "message");
+  item.dataset.id = message.id;
+  if (ephemeral) item.classList.add("ephemeral");
+  if (pings.includes("everyone") || pings.includes(context.me)) item.classList.add("pinged");
+  const name = message.author.global_name ?? message.author.username;
+  const avatar = element("span", "avatar", name[0]);
+  avatar.setAttribute("aria-hidden", "true");
+  const head = element("div", "", element("span", "by", name));
+  if (message.author.bot) head.append(element("span", "tag", "APP"));
+  head.append(element("time", "when", new Date(message.timestamp).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
+  item.append(avatar);
+  const user = message.interaction_metadata?.user;
+  if (user) item.append(element("div", "used", `${user.global_name} used ${message.type === 19 ? "a button" : "a command"}`));
+  item.append(head);
+  if (message.flags & 128) item.append(element("div", "thinking", `${name} is thinking`));
+  else item.append(...lines(message.content));
+  item.append(...message.embeds.map(embed));
+  if (message.attachments.length) item.append(element("div", "files", ...message.attachments.map((one) => file(one, context.view))));
+  item.append(...message.components.map((one) => component(message, one, context)));
+  if (ephemeral) item.append(element("div", "only", "👁 Only you can see this"));
+  return item;
+}

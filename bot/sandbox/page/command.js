@@ -1,0 +1,226 @@
+// The entry: plain talk, or a slash command with its options as chips. Everything works by keyboard.
+import { call, commandsHere, localeOf, notice, upload } from "/page.js";
+
+const ATTACHMENT = 11, BOOLEAN = 5;
+const local = (thing, what) => thing[`${what}_localizations`]?.[localeOf()] ?? thing[what];
+
+export class Composer {
+  constructor(form, offers) {
+    this.form = form;
+    this.offers = offers;
+    this.chosen = -1;
+    this.asked = 0;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+  }
+
+  reset(text = "") {
+    this.command = null;
+    this.fields = new Map();
+    this.close();
+    const entry = document.createElement("input");
+    entry.type = "text";
+    entry.value = text;
+    entry.placeholder = "Message, or / for a command";
+    entry.setAttribute("aria-label", "Message, or / for a command");
+    entry.setAttribute("aria-controls", "offers");
+    entry.addEventListener("input", () => this.offerCommands(entry.value));
+    entry.addEventListener("keydown", (event) => this.steer(event));
+    this.entry = entry;
+    this.form.replaceChildren(entry);
+    entry.focus();
+  }
+
+  offerCommands(typed) {
+    notice("");
+    if (!typed.startsWith("/") || typed.includes(" ")) return this.close();
+    const word = typed.slice(1).toLowerCase();
+    const found = commandsHere().filter((one) => one.name.includes(word) || local(one, "name").includes(word));
+    this.show(found.map((one) => ({ label: `/${local(one, "name")}`, note: local(one, "description"), take: () => this.begin(one) })));
+  }
+
+  begin(command) {
+    this.command = command;
+    this.fields = new Map();
+    const name = document.createElement("span");
+    name.className = "command";
+    name.textContent = `/${local(command, "name")}`;
+    this.form.replaceChildren(name);
+    this.close();
+    for (const option of command.options ?? []) if (option.required) this.addField(option);
+    this.extras = document.createElement("span");
+    const send = document.createElement("button");
+    send.className = "send";
+    send.textContent = "Send";
+    this.form.append(this.extras, send);
+    this.offerExtras();
+    (this.fields.values().next().value?.input ?? send).focus();
+  }
+
+  offerExtras() {
+    const rest = (this.command.options ?? []).filter((option) => !this.fields.has(option.name));
+    this.extras.replaceChildren(
+      ...rest.map((option) => {
+        const more = document.createElement("button");
+        more.type = "button";
+        more.className = "more";
+        more.textContent = `+ ${local(option, "name")}`;
+        more.title = local(option, "description");
+        more.addEventListener("click", () => {
+          this.addField(option);
+          this.offerExtras();
+          this.fields.get(option.name).input.focus();
+        });
+        return more;
+      }),
+    );
+  }
+
+  addField(option) {
+    const chip = document.createElement("label");
+    chip.className = option.required ? "chip required wide" : "chip";
+    chip.title = local(option, "description");
+    const name = document.createElement("span");
+    name.textContent = local(option, "name");
+    const input = this.inputFor(option);
+    input.dataset.option = option.name;
+    input.addEventListener("keydown", (event) => this.steer(event, option));
+    chip.append(name, input);
+    this.fields.set(option.name, { option, input, chip });
+    if (this.extras) this.form.insertBefore(chip, this.extras);
+    else this.form.append(chip);
+  }
+
+  inputFor(option) {
+    if (option.choices?.length || option.type === BOOLEAN) {
+      const choices = option.choices ?? [{ name: "True", value: "true" }, { name: "False", value: "false" }];
+      const select = document.createElement("select");
+      select.append(...choices.map((one) => new Option(local(one, "name"), one.value)));
+      return select;
+    }
+    const input = document.createElement("input");
+    input.type = option.type === ATTACHMENT ? "file" : "text";
+    if (option.max_length) input.maxLength = option.max_length;
+    if (option.autocomplete) {
+      input.setAttribute("role", "combobox");
+      input.setAttribute("aria-controls", "offers");
+      for (const when of ["input", "focus"]) input.addEventListener(when, () => this.complete(option));
+      input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
+    }
+    return input;
+  }
+
+  async complete(option) {
+    const asked = ++this.asked;
+    const options = Object.fromEntries(
+      [...this.fields].filter(([, field]) => field.option.type !== ATTACHMENT).map(([name, field]) => [name, field.input.value]),
+    );
+    const { choices } = await call("complete", { command: this.command.name, options, focused: option.name });
+    if (asked !== this.asked || document.activeElement !== this.fields.get(option.name)?.input) return;
+    const input = this.fields.get(option.name).input;
+    this.show(choices.map((one) => ({ label: one.name, note: "", take: () => { input.value = one.value; this.close(); } })), -1);
+  }
+
+  show(offers, chosen = 0) {
+    this.list = offers;
+    this.chosen = offers.length ? chosen : -1;
+    this.offers.hidden = offers.length === 0;
+    this.offers.replaceChildren(
+      ...offers.map((offer, index) => {
+        const item = document.createElement("div");
+        item.setAttribute("role", "option");
+        item.id = `offer-${index}`;
+        item.append(offer.label);
+        const note = document.createElement("small");
+        note.textContent = offer.note;
+        item.append(note);
+        item.addEventListener("mousedown", (event) => {
+          event.preventDefault();
+          offer.take();
+        });
+        return item;
+      }),
+    );
+    this.mark();
+  }
+
+  mark() {
+    [...this.offers.children].forEach((item, index) => {
+      item.setAttribute("aria-selected", String(index === this.chosen));
+      if (index === this.chosen) item.scrollIntoView({ block: "nearest" });
+    });
+    const active = document.activeElement;
+    if (this.chosen >= 0) active?.setAttribute("aria-activedescendant", `offer-${this.chosen}`);
+    else active?.removeAttribute("aria-activedescendant");
+  }
+
+  close() {
+    this.list = [];
+    this.chosen = -1;
+    this.offers.hidden = true;
+    this.offers.replaceChildren();
+  }
+
+  steer(event, option = null) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && this.list.length) {
+      event.preventDefault();
+      this.chosen = (this.chosen + step + this.list.length) % this.list.length;
+      this.mark();
+    } else if ((event.key === "Enter" || event.key === "Tab") && this.chosen >= 0 && !event.isComposing) {
+      event.preventDefault();
+      this.list[this.chosen].take();
+    } else if (event.key === "Escape") {
+      if (this.list.length) this.close();
+      else this.reset();
+    } else if (event.key === "Backspace" && option && event.target.value === "") {
+      event.preventDefault();
+      this.removeField(option);
+    }
+  }
+
+  removeField(option) {
+    if (option.required) return this.reset();
+    this.fields.get(option.name).chip.remove();
+    this.fields.delete(option.name);
+    this.offerExtras();
+    [...this.fields.values()].at(-1)?.input.focus();
+  }
+
+  async send() {
+    notice("");
+    const text = this.entry.value;
+    try {
+      if (this.command) await this.sendCommand();
+      else if (text.startsWith("/")) await this.sendLine(text);
+      else if (text.trim()) await call("say", { content: text }).then(() => this.reset());
+    } catch (fault) {
+      notice(fault.message);
+    }
+  }
+
+  async sendLine(line) {
+    const exact = commandsHere().find((one) => `/${one.name}` === line.trim() || `/${local(one, "name")}` === line.trim());
+    if (exact) return this.begin(exact);
+    const sent = call("slash", { line });
+    await sent;
+    this.reset();
+  }
+
+  async sendCommand() {
+    const options = {};
+    for (const [name, { option, input }] of this.fields) {
+      if (option.type === ATTACHMENT) {
+        if (input.files.length) options[name] = await upload(input.files[0]);
+      } else if (input.value !== "") {
+        options[name] = input.value;
+      }
+    }
+    const command = this.command.name;
+    const sending = call("slash", { command, options });
+    await sending;
+    this.reset();
+  }
+}
