@@ -36,6 +36,16 @@ class Sandbox:
     discord: Discord
     comfyui: Comfy | None
     app: easel.App
+    _bot: AsyncExitStack
+
+    @asynccontextmanager
+    async def restarted(self) -> AsyncGenerator[None]:
+        """Stop the bot and start it anew on the same data; the new one lives as long as the block."""
+        settings = self.app.settings
+        await self._bot.aclose()
+        async with AsyncExitStack() as stack:
+            self.app = await _started(stack, settings)
+            yield
 
 
 def sandbox_settings(discord_url: str, comfyui_url: str, data_dir: Path, **more: Any) -> Settings:
@@ -73,9 +83,14 @@ async def running(
             await _answers(comfyui_url)
         discord = await stack.enter_async_context(serving_discord(port))
         wanted = sandbox_settings(discord.url, comfyui_url, data_dir, **settings)
-        app = await stack.enter_async_context(easel.build(wanted, ready_timeout_s=0.1))
-        await stack.enter_async_context(bot_running(app))
-        yield Sandbox(discord, comfyui, app)
+        bot = await stack.enter_async_context(AsyncExitStack())
+        yield Sandbox(discord, comfyui, await _started(bot, wanted), bot)
+
+
+async def _started(stack: AsyncExitStack, settings: Settings) -> easel.App:
+    app = await stack.enter_async_context(easel.build(settings, ready_timeout_s=0.1))
+    await stack.enter_async_context(bot_running(app))
+    return app
 
 
 @asynccontextmanager

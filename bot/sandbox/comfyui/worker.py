@@ -63,6 +63,8 @@ class Worker:
         self.running: Item | None = None
         self.history: dict[str, dict[str, Any]] = {}
         self.interrupt = False
+        self.break_next: Exception | None = None
+        """What the next node that runs raises, for who wants to see a failure."""
         self._free = False
         self._news = asyncio.Event()
         self._cache: OrderedDict[str, tuple[tuple[Any, ...], dict[str, Any] | None]] = OrderedDict()
@@ -249,6 +251,9 @@ class Job:
             for name, value in node["inputs"].items()
         }
         await asyncio.sleep(0)
+        if (planted := self._worker.break_next) is not None:
+            self._worker.break_next = None
+            raise planted
         outcome = await RUNS[node["class_type"]](self, inputs)
         self._values[node_id] = outcome[0]
         self._worker.remember(keys[node_id], outcome)

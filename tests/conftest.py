@@ -1,0 +1,80 @@
+"""Fixtures that several rooms share."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+
+from bot.sandbox.comfyui.worker import Pace
+from bot.sandbox.run import Sandbox, running
+from tests.person import Person
+
+PROJECT = Path(__file__).parents[1]
+SHARED = PROJECT.parent / "shared"
+FAST = Pace(step_s=0.002, load=0.0)
+
+
+@pytest.fixture(autouse=True)
+def _no_waits_between_tries() -> None:
+    stamina.set_testing(True, attempts=8, cap=True)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Settings come from the test alone: no variable of the developer's, no .env of the checkout."""
+    for name in list(os.environ):
+        if name.startswith(("DISCORD_", "COMFYUI_", "DATABASE_", "DATA_", "TEMPLATES_", "DEFAULT_", "OWNER_", "HTTP_P", "LOG_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def shared(*parts: str) -> Path:
+    """Return a path below shared/, or skip where the recordings are not at hand."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"shared/{'/'.join(parts)} is not beside this checkout")
+    return path
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """Read a recording."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+async def sandbox() -> AsyncGenerator[Sandbox]:
+    """Both stand-ins and the real bot, over real sockets, with models that load at once."""
+    async with running(pace=FAST) as world:
+        assert await world.app.fleet_ready()
+        yield world
+        assert world.discord.world.unknown_routes == []
+
+
+@pytest.fixture
+async def slow_sandbox() -> AsyncGenerator[Sandbox]:
+    """As `sandbox`, but a picture takes some seconds, so that things can happen meanwhile."""
+    async with running(pace=Pace(step_s=0.15)) as world:
+        assert await world.app.fleet_ready()
+        yield world
+
+
+@pytest.fixture
+def max_(sandbox: Sandbox) -> Person:
+    """An ordinary member in the picture channel."""
+    return Person(sandbox, "max")
+
+
+async def eventually(fact: Callable[[], Awaitable[bool] | bool], what: str, within_s: float = 20.0) -> None:
+    """Wait until something is true: for facts that nobody announces."""
+    async with asyncio.timeout(within_s):
+        while True:
+            found = fact()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError(what)
