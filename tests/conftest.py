@@ -28,7 +28,9 @@ def _no_waits_between_tries() -> None:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Settings come from the test alone: no variable of the developer's, no .env of the checkout."""
     for name in list(os.environ):
-        if name.startswith(("DISCORD_", "COMFYUI_", "DATABASE_", "DATA_", "TEMPLATES_", "DEFAULT_", "OWNER_", "HTTP_P", "LOG_")):
+        if name.startswith(
+            ("DISCORD_", "COMFYUI_", "DATABASE_", "DATA_", "TEMPLATES_", "DEFAULT_", "OWNER_", "HTTP_P", "LOG_")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

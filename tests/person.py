@@ -45,7 +45,9 @@ class Person:
         assert interaction.original is not None
         return self.world.messages[interaction.original]
 
-    async def until(self, fact: Callable[[Message], bool], interaction: Interaction, within_s: float = WAIT_S) -> Message:
+    async def until(
+        self, fact: Callable[[Message], bool], interaction: Interaction, within_s: float = WAIT_S
+    ) -> Message:
         """Wait until a reply fulfils a fact."""
         news = asyncio.Event()
 

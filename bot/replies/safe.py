@@ -3,8 +3,6 @@
 import re
 import unicodedata
 
-import discord
-
 from bot.delivery.limits import ALT_TEXT
 
 _SHORT = 300
@@ -16,7 +14,7 @@ def shown(words: str, limit: int = _SHORT) -> str:
     plain = "".join(" " if char.isspace() else char for char in words if not _hidden(char))
     plain = re.sub(r" {2,}", " ", plain).strip()
     cut = plain if len(plain) <= limit else plain[: limit - 1] + "…"
-    return discord.utils.escape_mentions(_escape(cut))
+    return _escape(cut)
 
 
 def alt_text(words: str) -> str:
@@ -26,6 +24,7 @@ def alt_text(words: str) -> str:
 
 def _escape(words: str) -> str:
     """Escape every character that Discord's markup gives a meaning, also inside addresses, so that nothing links."""
+    words = words.replace("@", "@\u200b")
     words = re.sub(r"([\\*_~`|>#\[\]()<\-])", r"\\\1", words)
     return re.sub(r"(?i)\b(https?|discord):", lambda found: f"{found[1]}\u200b:", words)
 

@@ -56,8 +56,8 @@ class Graph:
 
     def link(self, value: object) -> Link | None:
         """Return the link that an input's value is, or None for a literal."""
-        if is_list(value) and len(value) == 2 and value[0] in self.nodes and isinstance(value[1], int):
-            return Link(value[0], value[1])
+        if is_list(value) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int):
+            return Link(value[0], value[1]) if value[0] in self.nodes else None
         return None
 
     def links(self, node: Node) -> Iterator[tuple[str, Link]]:

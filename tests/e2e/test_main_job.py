@@ -334,7 +334,9 @@ async def test_the_queue_lists_own_requests(slow_sandbox: Sandbox) -> None:
 
 async def _private_words(sandbox: Sandbox, start: str) -> Message:
     def found() -> list[Message]:
-        return [one for one in sandbox.discord.world.messages.values() if one.only_for and one.content.startswith(start)]
+        return [
+            one for one in sandbox.discord.world.messages.values() if one.only_for and one.content.startswith(start)
+        ]
 
     await eventually(lambda: bool(found()), f"nobody was told: {start}")
     return found()[-1]

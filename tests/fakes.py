@@ -1,0 +1,59 @@
+"""Fakes at the port: the dispatcher as cogs see it."""
+
+from dataclasses import replace
+
+from bot.errors import RequestError
+from bot.jobs.dispatcher import QueueView
+from bot.model.job import Job, JobState, ReplyAddress
+from bot.model.request import Request
+from bot.workflow.template import Template, Templates, load_templates
+from tests.conftest import PROJECT
+
+
+class FakeJobs:
+    """Keeps what cogs ask for; `fault` is raised by the next submit."""
+
+    def __init__(self) -> None:
+        self.templates: Templates = load_templates(PROJECT / "templates")
+        self.submitted: list[tuple[Request, ReplyAddress]] = []
+        self.jobs: dict[str, Job] = {}
+        self.cancelled: list[str] = []
+        self.too_late = False
+        self.fault: Exception | None = None
+
+    def usable(self) -> list[Template]:
+        return [one for one in self.templates.by_name.values() if one.takes_words_only]
+
+    def template(self, name: str | None) -> Template:
+        found = self.templates.by_name.get(name or "sd15")
+        if found is None:
+            raise RequestError("refused.unknown_template", template=name)
+        return found
+
+    async def submit(self, request: Request, address: ReplyAddress) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.submitted.append((request, address))
+
+    async def find(self, job_id: str) -> Job | None:
+        return self.jobs.get(job_id)
+
+    async def cancel(self, job_id: str) -> bool:
+        self.cancelled.append(job_id)
+        return not self.too_late
+
+    async def own_live(self, member_id: int, guild_id: int | None) -> list[Job]:
+        mine = (member_id, guild_id)
+        return [job for job in self.jobs.values() if (job.request.member_id, job.request.guild_id) == mine]
+
+    async def view(self, member_id: int, guild_id: int | None) -> QueueView:
+        own = tuple((job, None if job.state is JobState.RUNNING else 1) for job in await self.own_live(member_id, guild_id))
+        return QueueView(running=1, waiting=len(own), up=1, servers=2, own=own)
+
+    def put(self, job_id: str, member_id: int, guild_id: int | None, **more: object) -> Job:
+        """Keep a job of a member."""
+        request = Request(prompt=f"picture {job_id}", template="sd15", seed=7, member_id=member_id, guild_id=guild_id, channel_id=3)
+        address = ReplyAddress(application_id=1, channel_id=3, message_id=4, token="t", expires_at=0, upload_limit=1)
+        job = Job(id=job_id, request=request, address=address, state=JobState.QUEUED, attempt=0, created_at=0)
+        self.jobs[job_id] = replace(job, **more)  # pyright: ignore[reportArgumentType]
+        return self.jobs[job_id]

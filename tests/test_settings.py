@@ -1,0 +1,136 @@
+"""Settings: every fault is one readable line, and no secret is in it."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.errors import SettingsError
+from bot.settings import Settings, load_settings
+from tests.conftest import PROJECT
+
+
+def faults(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return caught.value.faults
+
+
+def test_defaults_need_nothing() -> None:
+    """Without any variable there are settings, and only the token is missing."""
+    settings = load_settings()
+
+    assert settings.comfyui_servers[0].url == "http://127.0.0.1:8188"
+    with pytest.raises(SettingsError, match="DISCORD_TOKEN"):
+        settings.token()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("COMFYUI_SERVERS", "[{]", "not valid JSON"),
+        ("COMFYUI_SERVERS", "ftp://host", "http"),
+        ("COMFYUI_SERVERS", "not an address", "URL"),
+        ("COMFYUI_SERVERS", '[{"name": "a", "url": "http://a", "slot": 2}]', "slot"),
+        ("COMFYUI_SERVERS", '[{"name": "a", "url": "http://a", "slots": 0}]', "slots"),
+        ("COMFYUI_SERVERS", "http://a,http://a", "only once"),
+        ("COMFYUI_SERVERS", "[]", "at least one"),
+        ("COMFYUI_SERVERS", "7", "URL"),
+        ("LOG_FORMAT", "xml", "console"),
+        ("LOG_LEVEL", "loud", "DEBUG"),
+        ("HTTP_PORT", "99999", "65535"),
+        ("OWNER_IDS", "me", "integer"),
+        ("DISCORD_API_URL", "discord", "URL"),
+        ("DISCORD_GATEWAY_URL", "http://x", "ws://"),
+        ("DISCORD_SHARD_COUNT", "0", "greater"),
+    ],
+)
+def test_a_wrong_value_is_one_line_naming_the_variable(
+    variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each malformed value gives one line that begins with the variable's name and says what is wanted."""
+    (line,) = faults(monkeypatch, **{variable: value})
+
+    assert line.startswith(variable)
+    assert words in line
+    assert "\n" not in line
+
+
+def test_several_faults_are_several_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All faults are told at once."""
+    assert len(faults(monkeypatch, LOG_FORMAT="x", HTTP_PORT="x", OWNER_IDS="x")) == 3
+
+
+def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither repr nor a fault shows the token, the database's password or a server's header."""
+    monkeypatch.setenv("DISCORD_TOKEN", "tokensecret")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:passsecret@h/d")
+    monkeypatch.setenv(
+        "COMFYUI_SERVERS", '[{"name": "a", "url": "http://a", "headers": {"Authorization": "headsecret"}}]'
+    )
+    assert "secret" not in repr(load_settings()).replace("SecretStr", "")
+    monkeypatch.setenv(
+        "COMFYUI_SERVERS", '[{"name": "a", "url": "x", "headers": {"Authorization": 7, "k": "headsecret"}}]'
+    )
+    assert "secret" not in " ".join(faults(monkeypatch, DISCORD_SHARD_IDS="secretx"))
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("http://h:1", "http://h:1/api/v10"),
+        ("http://h:1/", "http://h:1/api/v10"),
+        ("http://h:1/api", "http://h:1/api/v10"),
+        ("http://h:1/api/v10", "http://h:1/api/v10"),
+        ("http://h:1/proxy/api/v9/", "http://h:1/proxy/api/v9"),
+    ],
+)
+def test_the_api_address_may_be_a_host_or_complete(given: str, used: str) -> None:
+    """A proxy or stand-in may be named by its host, with /api, or with the version."""
+    assert load_settings(discord_api_url=given).discord_api_url == used
+
+
+def test_lists_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers come as JSON or as addresses with commas, numbers with commas."""
+    monkeypatch.setenv("COMFYUI_SERVERS", "http://a:1/, https://b")
+    monkeypatch.setenv("OWNER_IDS", "1, 2")
+    settings = load_settings()
+
+    assert [(one.name, one.url) for one in settings.comfyui_servers] == [("a:1", "http://a:1"), ("b", "https://b")]
+    assert settings.owner_ids == (1, 2)
+    monkeypatch.setenv("COMFYUI_SERVERS", '[{"name": "gpu", "url": "http://a:1", "slots": 2}]')
+    assert load_settings().comfyui_servers[0].slots == 2
+
+
+def test_the_env_file_is_read(tmp_path: Path) -> None:
+    """`.env` in the working folder counts, and the environment wins over it."""
+    (tmp_path / ".env").write_text("DISCORD_TOKEN=abc\nLOG_LEVEL=debug\n")
+
+    settings = load_settings()
+
+    assert settings.token() == "abc"
+    assert settings.log_level == "DEBUG"
+
+
+def test_every_setting_is_explained() -> None:
+    """`.env.example` names each setting, and no other."""
+    named = set(re.findall(r"^#? ?([A-Z_]+)=", (PROJECT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert named == {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize(
+    ("token", "odd"),
+    [("", True), ("hello", True), ("MTAwMDAwMDAwMDAwMDAwMDAwMQ.GsAnDb.abcdefghijklmnopqrstuvwxyz0", False)],
+)
+def test_the_tokens_shape(token: str, odd: bool) -> None:
+    """A token that cannot be one is told before Discord is asked."""
+    assert (load_settings(discord_token=token).token_shape_fault() is not None) is odd
+
+
+def test_the_environment_of_the_test_is_clean() -> None:
+    """These tests read no variable of whoever runs them."""
+    assert not [name for name in os.environ if name.startswith(("DISCORD_", "COMFYUI_"))]
