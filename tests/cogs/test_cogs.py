@@ -8,6 +8,7 @@ import pytest
 import simcord
 
 from bot.bot import EaselBot
+from bot.errors import RequestError
 from bot.jobs.dispatcher import Dispatcher
 from bot.model.job import JobState
 from bot.model.request import Size
@@ -106,6 +107,7 @@ async def test_wrong_options_are_told_in_the_reply(stage: Stage, options: dict[s
 
     assert words in result.response.content
     assert stage.jobs.submitted == []
+    simcord.assert_error(stage.env, RequestError)
 
 
 async def test_a_bug_is_a_number_in_reply_and_log(stage: Stage, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +116,7 @@ async def test_a_bug_is_a_number_in_reply_and_log(stage: Stage, caplog: pytest.L
 
     result = await stage.member.slash(stage.channel, "imagine", prompt="x")
 
+    simcord.assert_error(stage.env, RuntimeError)
     assert "name this number" in result.response.content
     assert "secret" not in result.response.content
     number = result.response.content.split("`")[1]
