@@ -23,6 +23,9 @@ from bot.services import Services
 
 log = structlog.get_logger()
 
+# Easel has no use for voice; without this, discord.py warns at every start that its voice libraries are missing.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
 Interaction: TypeAlias = "discord.Interaction[EaselBot]"
 Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
 

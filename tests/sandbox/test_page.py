@@ -1,0 +1,116 @@
+"""The page in a real browser: live progress, by keyboard, and nothing typed is ever markup."""
+
+import os
+import shutil
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from bot.sandbox.comfyui.worker import Pace
+from bot.sandbox.run import Sandbox, running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+pytestmark = [
+    pytest.mark.skipif(
+        CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium on this machine; CI installs it (package chromium)"
+    ),
+    pytest.mark.timeout(180),
+]
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncGenerator[tuple[Page, Sandbox]]:
+    async with running(pace=Pace(step_s=0.2)) as sandbox, async_playwright() as playwright:
+        assert await sandbox.app.fleet_ready()
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = await browser.new_page(viewport={"width": 1100, "height": 760})
+        complaints: list[str] = []
+        page.on("pageerror", lambda fault: complaints.append(str(fault)))
+        page.on("dialog", lambda _dialog: complaints.append("a script ran"))
+        await page.goto(sandbox.discord.url)
+        await expect(page.get_by_text("The bot is online.")).to_be_visible()
+        yield page, sandbox
+        await browser.close()
+        assert complaints == []
+
+
+async def test_from_slash_to_picture_by_keyboard(opened: tuple[Page, Sandbox]) -> None:
+    """A command typed by keyboard shows live progress, then the picture with its alt text; scripts stay text."""
+    page, _ = opened
+    prompt = "a red fox in snow <img src=x onerror=alert(1)> @everyone **b**"
+    await expect(page.locator("#composer input")).to_be_focused()
+    await page.keyboard.type("/ima")
+    await expect(page.get_by_role("option", name="/imagine")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await page.keyboard.type(prompt)
+    await page.keyboard.press("Enter")
+
+    reply = page.locator(".message").first
+    await expect(reply).to_contain_text("step", timeout=20_000)
+    await expect(reply.get_by_role("button", name="Cancel")).to_be_visible()
+    await expect(reply.locator("img")).to_have_attribute("alt", prompt, timeout=20_000)
+    await expect(reply).to_contain_text("Done in", timeout=30_000)
+    await expect(reply.get_by_role("button", name="Again")).to_be_visible()
+    await expect(reply.locator("blockquote")).to_contain_text("<img src=x onerror=alert(1)>")
+    assert await reply.locator("blockquote img, blockquote b, blockquote strong").count() == 0
+    await expect(reply.locator("img")).to_have_count(1)
+    width = await reply.locator("img").evaluate("image => image.naturalWidth")
+    assert width == 512
+
+
+async def test_people_channels_and_private_words(opened: tuple[Page, Sandbox]) -> None:
+    """Only moderators see their channel, private answers reach one person, and a reader of Japanese reads Japanese."""
+    page, _ = opened
+    await page.keyboard.type("/help")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Only you can see this")).to_be_visible()
+    await expect(page.get_by_role("button", name="moderators")).to_have_count(0)
+
+    await page.get_by_label("You are").select_option(label="Mina (moderator)")
+    await expect(page.get_by_role("button", name="moderators")).to_be_visible()
+    await expect(page.get_by_text("Only you can see this")).to_have_count(0)
+
+    await page.get_by_label("You are").select_option(label="はるか")
+    await expect(page.get_by_role("button", name="moderators")).to_have_count(0)
+    await page.locator("#composer input").focus()
+    await page.keyboard.type("/画像")
+    await expect(page.get_by_role("option", name="/画像生成")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.locator("#composer input").fill("hello **there** ||secret||")
+    await page.keyboard.press("Enter")
+    said = page.locator(".message").last
+    await expect(said.locator("strong")).to_have_text("there")
+    await said.get_by_role("button", name="Spoiler").click()
+    await expect(said.locator(".spoiler")).to_have_attribute("aria-expanded", "true")
+
+
+async def test_options_choices_and_mistakes(opened: tuple[Page, Sandbox]) -> None:
+    """Options come as chips with autocomplete, a wrong value is told, and Backspace takes a chip away."""
+    page, sandbox = opened
+    await page.keyboard.type("/imagine")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="+ template").click()
+    await expect(page.get_by_role("option", name="SDXL")).to_be_visible()
+    await page.keyboard.type("sdx")
+    await expect(page.locator("#offers [role=option]")).to_have_count(1)
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-option=template]")).to_have_value("sdxl")
+    await page.get_by_role("button", name="+ seed").click()
+    await page.keyboard.type("many")
+    await page.locator("[data-option=prompt]").fill("a boat")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("a number is wanted")
+    await page.locator("[data-option=seed]").fill("")
+    await page.locator("[data-option=seed]").press("Backspace")
+    await expect(page.locator("[data-option=seed]")).to_have_count(0)
+    await page.locator("[data-option=prompt]").press("Enter")
+    await expect(page.locator(".message").first).to_contain_text("SDXL", timeout=20_000)
+    await page.get_by_role("button", name="Cancel").first.click()
+    await expect(page.locator(".message").first).to_contain_text("Cancelled", timeout=20_000)
+    assert sandbox.discord.world.unknown_routes == []

@@ -1,0 +1,229 @@
+"""The command line as a person has it: real processes, exit codes, readable lines."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.comfyui.server import serving as serving_comfyui
+from bot.sandbox.discord.server import Discord
+from bot.sandbox.discord.server import serving as serving_discord
+from tests.conftest import FAST, PROJECT, eventually
+from tests.workflow.graphs import node, txt2img
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def easel(*arguments: str, **variables: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Start the program in a process of its own, in the current folder."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), **variables}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", *arguments, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def result(*arguments: str, **variables: str) -> tuple[int, str, str]:
+    """Run the program to its end: exit code, output, errors."""
+    async with easel(*arguments, **variables) as process:
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+
+async def test_once_saves_the_picture(tmp_path: Path) -> None:
+    """`sandbox --once` prints what the member sees, saves the picture, and exits 0."""
+    code, out, err = await result("sandbox", "--once", "/imagine prompt:a red fox", "--save", str(tmp_path / "fox.png"))
+
+    assert code == 0, err
+    assert "> a red fox" in out
+    assert "Done in" in out
+    assert (tmp_path / "fox.png").read_bytes().startswith(b"\x89PNG")
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("/imagine prompt:x size:huge", "not a size"),
+        ("/imagine prompt:x template:upscale", "more than words"),
+        ("/imagine", "required"),
+        ("/nothing", "no command here"),
+    ],
+)
+async def test_once_fails_with_the_members_words(line: str, words: str) -> None:
+    """Any failure of the one command exits 1 with the words that the member got."""
+    code, out, err = await result("sandbox", "--once", line)
+
+    assert code == 1
+    assert words in out
+    assert "Traceback" not in out + err
+
+
+async def test_a_missing_comfyui_is_one_line() -> None:
+    """`--comfyui` at an address where nobody answers is told in one line."""
+    code, _, err = await result("sandbox", "--once", "/help", "--comfyui", "http://127.0.0.1:9")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "no ComfyUI answers" in err
+
+
+async def test_bad_settings_are_lines_and_exit_code_2() -> None:
+    """Each fault is one line on standard error, the code is 2, and no secret is printed."""
+    code, out, err = await result("run", DISCORD_TOKEN="sekret", LOG_FORMAT="xml", COMFYUI_SERVERS="[{")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 2
+    assert "LOG_FORMAT" in err
+    assert "COMFYUI_SERVERS" in err
+    assert "sekret" not in out + err
+    code, _, err = await result("run")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "DISCORD_TOKEN" in err
+
+
+async def test_check_tells_what_is_wrong(tmp_path: Path) -> None:
+    """`check` names servers that do not answer, missing nodes and missing models, and exits 1; else 0."""
+    folder = tmp_path / "workflows"
+    folder.mkdir()
+    good = txt2img()
+    good["4"]["inputs"]["ckpt_name"] = "easel-sd15.safetensors"
+    (folder / "good.json").write_text(json.dumps(good))
+    token = "MTAwMDAwMDAwMDAwMDAwMDAwMQ.GsAnDb.abcdefghijklmnopqrstuvwxyz0"
+    async with serving_comfyui(pace=FAST) as (_, url):
+        settings = {"DISCORD_TOKEN": token, "TEMPLATES_DIR": str(folder), "COMFYUI_SERVERS": url}
+        code, out, _ = await result("check", **settings)
+        assert code == 0, out
+        assert "in order" in out
+        bad = txt2img(**{"10": node("FancyNode", images=["8", 0])})
+        bad["9"]["inputs"]["images"] = ["10", 0]
+        (folder / "bad.json").write_text(json.dumps(bad))
+        (folder / "ui.json").write_text('{"nodes": [], "links": []}')
+        settings |= {"DISCORD_TOKEN": "x", "COMFYUI_SERVERS": f"{url},http://127.0.0.1:9", "DEFAULT_TEMPLATE": "none"}
+        code, out, _ = await result("check", **settings)
+        assert code == 1
+        for words in ("missing node FancyNode", "missing ckpt_name 'm.safetensors'", "does not answer", "Export (API)", "DEFAULT_TEMPLATE", "DISCORD_TOKEN"):
+            assert words in out
+        code, out, _ = await result("check", "--json", **settings)
+        report = json.loads(out)
+        assert code == 1
+        assert not report["ok"]
+        assert len(report["faults"]) == 5
+
+
+async def test_inspect_and_migrate(tmp_path: Path) -> None:
+    """`inspect` prints the roles for people and scripts, refuses what is no graph; `migrate` makes the database."""
+    (tmp_path / "a.json").write_text(json.dumps(txt2img()))
+    code, out, _ = await result("inspect", "a.json", "--json")
+    assert code == 0
+    assert json.loads(out)["positive"] == [["6", "text"]]
+    code, out, _ = await result("inspect", "a.json")
+    assert "positive: 6.text" in out
+    (tmp_path / "b.json").write_text("nope")
+    code, _, err = await result("inspect", "b.json")
+    assert code == 1
+    assert "not JSON" in err
+    code, out, _ = await result("migrate", DATA_DIR=str(tmp_path / "d"))
+    assert code == 0
+    assert (tmp_path / "d" / "easel.sqlite3").is_file()
+
+
+@asynccontextmanager
+async def black_box(discord: Discord, comfyui_url: str, tmp_path: Path, **more: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Start `easel run` against stand-ins, by settings alone."""
+    settings = {
+        "DISCORD_TOKEN": discord.world.token,
+        "DISCORD_API_URL": discord.url,
+        "COMFYUI_SERVERS": comfyui_url,
+        "DATA_DIR": str(tmp_path / "data"),
+        "LOG_FORMAT": "json",
+        **more,
+    }
+    async with easel("run", **settings) as process:
+        yield process
+
+
+async def test_run_as_a_black_box(tmp_path: Path) -> None:
+    """`easel run` finds the gateway by the API address, serves a command, syncs only once, and stops on SIGTERM."""
+    async with serving_comfyui(pace=FAST) as (_, url), serving_discord() as discord:
+        for _ in range(2):
+            async with black_box(discord, url, tmp_path) as process:
+                await eventually(lambda: discord.gateway.connected, "it does not connect", 30)
+                process.send_signal(signal.SIGTERM)
+                _, err = await asyncio.wait_for(process.communicate(), 15)
+                assert process.returncode == 0
+                lines = [json.loads(line) for line in err.decode().splitlines()]
+                assert discord.world.token not in err.decode()
+                assert all("event" in line for line in lines)
+        syncs = [call for call in discord.world.calls if call.method == "PUT"]
+        assert len(syncs) == 1
+        assert discord.world.unknown_routes == []
+
+
+async def test_a_wrong_token_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """Discord's refusal of the token ends the program with a readable line that does not hold the token."""
+    async with serving_discord() as discord:
+        async with black_box(discord, "http://127.0.0.1:9", tmp_path, DISCORD_TOKEN="wrong.token.value") as process:
+            _, err = await asyncio.wait_for(process.communicate(), 30)
+    text = err.decode()
+    assert process.returncode == 2
+    assert "does not accept this token" in text
+    assert "Traceback" not in text
+    assert "wrong.token.value" not in text
+
+
+async def test_discord_comes_up_after_us(tmp_path: Path) -> None:
+    """With nobody at the API address the bot waits and connects when Discord is there; a failing gateway likewise."""
+    port = free_port()
+    async with easel(
+        "run", DISCORD_TOKEN="x", DISCORD_API_URL=f"http://127.0.0.1:{port}", COMFYUI_SERVERS="http://127.0.0.1:9", DATA_DIR=str(tmp_path)
+    ) as process:
+        assert process.stderr is not None
+        await _line_with(process.stderr, "out_of_reach")
+        async with serving_discord(port) as discord:
+            discord.world.token = "x"
+            discord.gateway.refuse = 2
+            await _line_with(process.stderr, "gateway_unreachable")
+            await eventually(lambda: discord.gateway.connected, "it did not come", 40)
+        assert process.returncode is None
+
+
+async def _line_with(stream: asyncio.StreamReader, words: str) -> None:
+    async with asyncio.timeout(40):
+        while line := await stream.readline():
+            if words in line.decode():
+                return
+    raise AssertionError(f"the log never said {words}")
+
+
+async def test_each_standin_starts_alone() -> None:
+    """Both stand-ins run by themselves with `python -m`."""
+    for name in ("comfyui", "discord"):
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", f"bot.sandbox.{name}", "--port", str(free_port()), env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        assert re.search(rb"stand-in (ComfyUI|Discord) at http://127", line)
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 15) == 0
