@@ -17,6 +17,10 @@ from bot.sandbox.discord.world import ACK_S, TOKEN_LIFE_S, Interaction, Json, Me
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 Files = dict[int, tuple[str, bytes]]
 
+BODY = web.RequestKey("body", object)
+FILES = web.RequestKey("files", int)
+"""What a request held, kept for the record of calls."""
+
 EPHEMERAL = 64
 _TOTAL = 25 * 2**20
 
@@ -401,7 +405,7 @@ async def _read(request: web.Request) -> tuple[Json, Files]:
     """Read JSON, or a multipart body with `payload_json` and `files[n]`."""
     if not request.content_type.startswith("multipart/"):
         body: Any = await request.json() if request.can_read_body else {}
-        request["body"] = body
+        request[BODY] = body
         return body, {}
     reader: MultipartReader = await request.multipart()
     payload: Json = {}
@@ -414,5 +418,5 @@ async def _read(request: web.Request) -> tuple[Json, Files]:
             payload = json.loads(data)
         elif found := re.fullmatch(r"files\[(\d+)\]", part.name or ""):
             files[int(found[1])] = (part.filename or "file", data)
-    request["body"], request["files"] = payload, len(files)
+    request[BODY], request[FILES] = payload, len(files)
     return payload, files

@@ -14,7 +14,7 @@ from bot.sandbox.discord.control import Control, same_site
 from bot.sandbox.discord.faults import Buckets, json_answer, refusal
 from bot.sandbox.discord.gateway import Gateway
 from bot.sandbox.discord.interactions import People
-from bot.sandbox.discord.rest import Refused, Rest
+from bot.sandbox.discord.rest import BODY, FILES, Refused, Rest
 from bot.sandbox.discord.world import Call, World
 
 PAGE = Path(__file__).parents[1] / "page"
@@ -64,7 +64,7 @@ def _middleware(discord: Discord) -> Any:
             await asyncio.sleep(fault.delay_s)
         answer = await _answer(request, handler, discord, fault)
         record = Call(method=request.method, route=route, path=request.path, status=answer.status, at=time.time())
-        record.body, record.files = request.get("body"), request.get("files", 0)
+        record.body, record.files = request.get(BODY), request.get(FILES, 0)
         record.answer = answer.text if isinstance(answer, web.Response) else None
         world.calls.append(record)
         return answer
