@@ -47,12 +47,16 @@ class FakeJobs:
         return [job for job in self.jobs.values() if (job.request.member_id, job.request.guild_id) == mine]
 
     async def view(self, member_id: int, guild_id: int | None) -> QueueView:
-        own = tuple((job, None if job.state is JobState.RUNNING else 1) for job in await self.own_live(member_id, guild_id))
+        own = tuple(
+            (job, None if job.state is JobState.RUNNING else 1) for job in await self.own_live(member_id, guild_id)
+        )
         return QueueView(running=1, waiting=len(own), up=1, servers=2, own=own)
 
     def put(self, job_id: str, member_id: int, guild_id: int | None, **more: object) -> Job:
         """Keep a job of a member."""
-        request = Request(prompt=f"picture {job_id}", template="sd15", seed=7, member_id=member_id, guild_id=guild_id, channel_id=3)
+        request = Request(
+            prompt=f"picture {job_id}", template="sd15", seed=7, member_id=member_id, guild_id=guild_id, channel_id=3
+        )
         address = ReplyAddress(application_id=1, channel_id=3, message_id=4, token="t", expires_at=0, upload_limit=1)
         job = Job(id=job_id, request=request, address=address, state=JobState.QUEUED, attempt=0, created_at=0)
         self.jobs[job_id] = replace(job, **more)  # pyright: ignore[reportArgumentType]

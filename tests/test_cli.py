@@ -33,7 +33,13 @@ async def easel(*arguments: str, **variables: str) -> AsyncGenerator[asyncio.sub
     """Start the program in a process of its own, in the current folder."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), **variables}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", *arguments, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         yield process
@@ -121,7 +127,14 @@ async def test_check_tells_what_is_wrong(tmp_path: Path) -> None:
         settings |= {"DISCORD_TOKEN": "x", "COMFYUI_SERVERS": f"{url},http://127.0.0.1:9", "DEFAULT_TEMPLATE": "none"}
         code, out, _ = await result("check", **settings)
         assert code == 1
-        for words in ("missing node FancyNode", "missing ckpt_name 'm.safetensors'", "does not answer", "Export (API)", "DEFAULT_TEMPLATE", "DISCORD_TOKEN"):
+        for words in (
+            "missing node FancyNode",
+            "missing ckpt_name 'm.safetensors'",
+            "does not answer",
+            "Export (API)",
+            "DEFAULT_TEMPLATE",
+            "DISCORD_TOKEN",
+        ):
             assert words in out
         code, out, _ = await result("check", "--json", **settings)
         report = json.loads(out)
@@ -148,7 +161,9 @@ async def test_inspect_and_migrate(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def black_box(discord: Discord, comfyui_url: str, tmp_path: Path, **more: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def black_box(
+    discord: Discord, comfyui_url: str, tmp_path: Path, **more: str
+) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Start `easel run` against stand-ins, by settings alone."""
     settings = {
         "DISCORD_TOKEN": discord.world.token,
@@ -195,7 +210,11 @@ async def test_discord_comes_up_after_us(tmp_path: Path) -> None:
     """With nobody at the API address the bot waits and connects when Discord is there; a failing gateway likewise."""
     port = free_port()
     async with easel(
-        "run", DISCORD_TOKEN="x", DISCORD_API_URL=f"http://127.0.0.1:{port}", COMFYUI_SERVERS="http://127.0.0.1:9", DATA_DIR=str(tmp_path)
+        "run",
+        DISCORD_TOKEN="x",
+        DISCORD_API_URL=f"http://127.0.0.1:{port}",
+        COMFYUI_SERVERS="http://127.0.0.1:9",
+        DATA_DIR=str(tmp_path),
     ) as process:
         assert process.stderr is not None
         await _line_with(process.stderr, "out_of_reach")
@@ -220,7 +239,13 @@ async def test_each_standin_starts_alone() -> None:
     for name in ("comfyui", "discord"):
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"bot.sandbox.{name}", "--port", str(free_port()), env=environment, stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            "-m",
+            f"bot.sandbox.{name}",
+            "--port",
+            str(free_port()),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), 30)

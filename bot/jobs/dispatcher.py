@@ -100,7 +100,7 @@ class Dispatcher:
         check_request(template, request)
         if self._fleet.unfit(template):
             raise RequestError("refused.template_unfit", template=template.title)
-        if not self._scheduler.room_for(request.member_id):
+        if not self.has_room(request.member_id):
             raise RequestError("refused.too_many_waiting", limit=self._scheduler.waiting_limit)
         job = Job(
             id=secrets.token_hex(8),
@@ -119,6 +119,10 @@ class Dispatcher:
         log.info("job.queued", job=job.id, template=template.name)
         self._wake.set()
         return job
+
+    def has_room(self, member_id: int) -> bool:
+        """Tell whether a member may have one more waiting."""
+        return self._scheduler.room_for(member_id)
 
     async def find(self, job_id: str) -> Job | None:
         """Return a job, ended or not."""

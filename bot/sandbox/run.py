@@ -39,6 +39,12 @@ class Sandbox:
     _bot: AsyncExitStack
 
     @asynccontextmanager
+    async def stopped(self) -> AsyncGenerator[None]:
+        """Stop the bot for good; the stand-ins and its data stay."""
+        await self._bot.aclose()
+        yield
+
+    @asynccontextmanager
     async def restarted(self) -> AsyncGenerator[None]:
         """Stop the bot and start it anew on the same data; the new one lives as long as the block."""
         settings = self.app.settings
@@ -67,9 +73,16 @@ def sandbox_settings(discord_url: str, comfyui_url: str, data_dir: Path, **more:
 
 @asynccontextmanager
 async def running(
-    *, port: int = 0, comfyui_url: str | None = None, pace: Pace = REAL_PACE, **settings: Any
+    *,
+    port: int = 0,
+    comfyui_url: str | None = None,
+    comfyui_settings: str | None = None,
+    pace: Pace = REAL_PACE,
+    **settings: Any,
 ) -> AsyncGenerator[Sandbox]:
     """Start everything, yield when the bot is ready, stop everything.
+
+    `comfyui_url` is a ComfyUI that must answer now, `comfyui_settings` one that may come and go.
 
     Raises:
         SettingsError: the given ComfyUI does not answer, or the bot does not get ready.
@@ -77,7 +90,9 @@ async def running(
     async with AsyncExitStack() as stack:
         data_dir = Path(stack.enter_context(TemporaryDirectory(prefix="easel-sandbox-")))
         comfyui: Comfy | None = None
-        if comfyui_url is None:
+        if comfyui_settings is not None:
+            comfyui_url = comfyui_settings
+        elif comfyui_url is None:
             comfyui, comfyui_url = await stack.enter_async_context(serving_comfyui(pace=pace))
         else:
             await _answers(comfyui_url)

@@ -110,7 +110,9 @@ async def test_wrong_options_are_told_in_the_reply(stage: Stage, options: dict[s
     simcord.assert_error(stage.env, RequestError)
 
 
-async def test_a_bug_is_a_number_in_reply_and_log(stage: Stage, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_bug_is_a_number_in_reply_and_log(
+    stage: Stage, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     """An unexpected fault shows a reference number and nothing of itself; the log has both."""
     stage.jobs.fault = RuntimeError("/srv/secret exploded")
 
@@ -130,8 +132,12 @@ async def test_autocomplete_offers_what_works(stage: Stage) -> None:
     """Templates that need more than words are not offered; typing narrows; sizes may be one's own."""
     offered = await stage.member.autocomplete(stage.channel, "imagine", "template", "")
     assert {choice["value"] for choice in offered} == {"flux", "sd15", "sdxl", "socket"}
-    assert [one["value"] for one in await stage.member.autocomplete(stage.channel, "imagine", "template", "SDX")] == ["sdxl"]
-    assert [one["value"] for one in await stage.member.autocomplete(stage.channel, "imagine", "size", "700x700")] == ["704x704"]
+    assert [one["value"] for one in await stage.member.autocomplete(stage.channel, "imagine", "template", "SDX")] == [
+        "sdxl"
+    ]
+    assert [one["value"] for one in await stage.member.autocomplete(stage.channel, "imagine", "size", "700x700")] == [
+        "704x704"
+    ]
     assert await stage.member.autocomplete(stage.channel, "imagine", "size", "nonsense") == []
 
 

@@ -52,10 +52,17 @@ def graph(**inputs: Any) -> Tree:
     return tree
 
 
-def execution(client: ComfyClient, tree: Tree, *, frames: frozenset[str] = frozenset()) -> tuple[Execution, list[ComfyEvent]]:
+def execution(
+    client: ComfyClient, tree: Tree, *, frames: frozenset[str] = frozenset()
+) -> tuple[Execution, list[ComfyEvent]]:
     heard: list[ComfyEvent] = []
     run = Execution(
-        client=client, graph=tree, prompt_id=str(uuid.uuid4()), frame_nodes=frames, on_event=heard.append, on_pending=lambda _ahead: None
+        client=client,
+        graph=tree,
+        prompt_id=str(uuid.uuid4()),
+        frame_nodes=frames,
+        on_event=heard.append,
+        on_pending=lambda _ahead: None,
     )
     return run, heard
 
@@ -142,7 +149,12 @@ async def test_nobody_there() -> None:
     """A refused connection is Unreachable for every verb."""
     async with aiohttp.ClientSession() as session:
         client = ComfyClient(session, "http://127.0.0.1:9")
-        for attempt in (client.queue(), client.node_list(), client.view(Result(filename="x")), execution(client, {})[0].run()):
+        for attempt in (
+            client.queue(),
+            client.node_list(),
+            client.view(Result(filename="x")),
+            execution(client, {})[0].run(),
+        ):
             with pytest.raises(Unreachable):
                 await attempt
 
@@ -201,9 +213,12 @@ async def test_the_limit_stops_the_prompt(monkeypatch: pytest.MonkeyPatch) -> No
         await eventually(lambda: comfy.worker.running is None, "it still runs")
 
 
-async def test_without_a_file_there_is_no_picture(pair: tuple[ComfyClient, Comfy], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_file_there_is_no_picture(
+    pair: tuple[ComfyClient, Comfy], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A prompt that ends well without any file is NoPicture."""
     client, _ = pair
+
     async def nothing(_context: object, inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
         return (inputs["images"],), {"text": ["done"]}
 
@@ -217,7 +232,9 @@ async def test_a_silent_socket_is_reconciled(monkeypatch: pytest.MonkeyPatch, pa
     monkeypatch.setattr("bot.comfy.execution.SILENCE_S", 0.2)
     client, comfy = pair
     deafened = comfy.hub.tell
-    monkeypatch.setattr(comfy.hub, "tell", lambda kind, data, sid=None: deafened(kind, data, sid) if kind == "status" else None)
+    monkeypatch.setattr(
+        comfy.hub, "tell", lambda kind, data, sid=None: deafened(kind, data, sid) if kind == "status" else None
+    )
     assert len((await execution(client, graph())[0].run()).files) == 1
 
 

@@ -11,7 +11,16 @@ from bot.replies.cards import Action, Card, CardMaker
 from bot.replies.courier import ReplyGone, Undelivered
 from bot.replies.progress import ProgressReporter
 
-REQUEST = Request(prompt="a fox", template="t", seed=5, member_id=1, guild_id=2, channel_id=3, negative="dogs", size=Size(width=64, height=96))
+REQUEST = Request(
+    prompt="a fox",
+    template="t",
+    seed=5,
+    member_id=1,
+    guild_id=2,
+    channel_id=3,
+    negative="dogs",
+    size=Size(width=64, height=96),
+)
 CARDS = CardMaker(request=REQUEST, title="SD *1.5*", locale="en-US")
 
 
@@ -60,9 +69,14 @@ def test_last_cards() -> None:
 
 def test_the_longest_card_fits_a_message() -> None:
     """With the longest prompt, negative and title, all of it to be escaped, a card stays under 2,000 characters."""
-    longest = Request(prompt="*" * 1500, negative="_" * 1500, template="t", seed=2**53 - 1, member_id=1, guild_id=2, channel_id=3)
+    longest = Request(
+        prompt="*" * 1500, negative="_" * 1500, template="t", seed=2**53 - 1, member_id=1, guild_id=2, channel_id=3
+    )
     cards = CardMaker(request=longest, title="|" * 80, locale="en-US")
-    for card in (cards.running(Sampling(node="`" * 200, step=1, steps=2, elapsed_s=1e5, eta_s=1e5)), cards.failed(Failure(code=FailureCode.REJECTED, facts={"node": "*" * 900, "input": "*" * 900}))):
+    for card in (
+        cards.running(Sampling(node="`" * 200, step=1, steps=2, elapsed_s=1e5, eta_s=1e5)),
+        cards.failed(Failure(code=FailureCode.REJECTED, facts={"node": "*" * 900, "input": "*" * 900})),
+    ):
         assert len(card.content) <= 2000
 
 

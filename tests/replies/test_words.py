@@ -26,10 +26,14 @@ def test_every_language_is_complete() -> None:
     assert set(CATALOGUES) == {"en", "ja"}
     for catalogue in CATALOGUES.values():
         assert catalogue.keys() == english.keys()
-        assert {key: fields(words) for key, words in catalogue.items()} == {key: fields(words) for key, words in english.items()}
+        assert {key: fields(words) for key, words in catalogue.items()} == {
+            key: fields(words) for key, words in english.items()
+        }
 
 
-@pytest.mark.parametrize(("locale", "found"), [("ja", "ja"), ("en-GB", "en"), ("de", "en"), ("", "en"), ("pt-BR", "en")])
+@pytest.mark.parametrize(
+    ("locale", "found"), [("ja", "ja"), ("en-GB", "en"), ("de", "en"), ("", "en"), ("pt-BR", "en")]
+)
 def test_unknown_languages_fall_back(locale: str, found: str) -> None:
     """A locale without a catalogue reads English."""
     assert language(locale) == found

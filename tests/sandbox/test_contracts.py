@@ -52,9 +52,14 @@ async def test_traffic_against_discords_own_description(sandbox: Sandbox) -> Non
         path = call.route.replace("{application_id}", "{application_id}")
         if call.body is not None and call.body != {}:
             body, _ = module.tolerate(call.method, path, call.body)
-            errors += [f"Q {call.method} {path}: {one}" for one in validator.request(call.method, path, body, closed=True)]
+            errors += [
+                f"Q {call.method} {path}: {one}" for one in validator.request(call.method, path, body, closed=True)
+            ]
         answer = json.loads(call.answer) if call.answer else None
-        errors += [f"A {call.method} {path} {call.status}: {one}" for one in validator.response(call.method, path, call.status, answer)]
+        errors += [
+            f"A {call.method} {path} {call.status}: {one}"
+            for one in validator.response(call.method, path, call.status, answer)
+        ]
     for message in sandbox.discord.world.messages.values():
         errors += [f"M: {one}" for one in validator.schema("MessageResponse", message.json())]
     assert errors == []

@@ -37,7 +37,9 @@ class Bot:
 
     async def call(self, method: str, path: str, body: Any = None, *, token: bool = True, **kw: Any) -> tuple[int, Any]:
         headers = {"Authorization": f"Bot {self.world.token}"} if token else {}
-        async with self.http.request(method, f"{self.discord.url}/api/v10{path}", json=body, headers=headers, **kw) as reply:
+        async with self.http.request(
+            method, f"{self.discord.url}/api/v10{path}", json=body, headers=headers, **kw
+        ) as reply:
             text = await reply.text()
             return reply.status, json.loads(text) if text else None
 
@@ -47,7 +49,9 @@ class Bot:
 
     async def ack(self, one: Interaction, kind: int = 5, data: Any = None) -> tuple[int, Any]:
         body = {"type": kind} | ({"data": data} if data else {})
-        return await self.call("POST", f"/interactions/{one.id}/{one.token}/callback?with_response=1", body, token=False)
+        return await self.call(
+            "POST", f"/interactions/{one.id}/{one.token}/callback?with_response=1", body, token=False
+        )
 
     def hook(self, one: Interaction, rest: str = "/messages/@original") -> str:
         return f"/webhooks/{self.world.application_id}/{one.token}{rest}"
@@ -77,7 +81,10 @@ async def test_deadlines_and_double_answers(bot: Bot) -> None:
     assert (await bot.ack(one))[1]["code"] == 40060
     assert (await bot.call("PATCH", bot.hook(one), {"content": "x"}))[0] == 200
     bot.world.offset_s = 15 * 60 + 1
-    assert await bot.call("PATCH", bot.hook(one), {"content": "x"}) == (401, {"message": "Invalid Webhook Token", "code": 50027})
+    assert await bot.call("PATCH", bot.hook(one), {"content": "x"}) == (
+        401,
+        {"message": "Invalid Webhook Token", "code": 50027},
+    )
 
 
 async def test_the_bots_token_is_wanted(bot: Bot) -> None:
@@ -261,10 +268,35 @@ def test_what_a_message_may_not_have(body: dict[str, Any]) -> None:
         {"description": "x" * 101},
         {"description_localizations": {"ja": "x" * 101}},
         {"options": [{"name": f"o{n}", "description": "d", "type": 3} for n in range(26)]},
-        {"options": [{"name": "a", "description": "d", "type": 3}, {"name": "b", "description": "d", "type": 3, "required": True}]},
+        {
+            "options": [
+                {"name": "a", "description": "d", "type": 3},
+                {"name": "b", "description": "d", "type": 3, "required": True},
+            ]
+        },
         {"options": [{"name": "a", "description": "d", "type": 3, "choices": [{"name": "x", "value": "x"}] * 26}]},
-        {"options": [{"name": "a", "description": "d", "type": 3, "autocomplete": True, "choices": [{"name": "x", "value": "x"}]}]},
-        {"options": [{"name": f"o{n}", "description": "d" * 100, "type": 3, "choices": [{"name": "x" * 99, "value": str(m)} for m in range(9)]} for n in range(9)]},
+        {
+            "options": [
+                {
+                    "name": "a",
+                    "description": "d",
+                    "type": 3,
+                    "autocomplete": True,
+                    "choices": [{"name": "x", "value": "x"}],
+                }
+            ]
+        },
+        {
+            "options": [
+                {
+                    "name": f"o{n}",
+                    "description": "d" * 100,
+                    "type": 3,
+                    "choices": [{"name": "x" * 99, "value": str(m)} for m in range(9)],
+                }
+                for n in range(9)
+            ]
+        },
     ],
 )
 def test_what_a_command_may_not_have(change: dict[str, Any]) -> None:

@@ -16,7 +16,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 pytestmark = [
     pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium on this machine; CI installs it (package chromium)"
+        CHROMIUM is None and not os.environ.get("CI"),
+        reason="no Chromium on this machine; CI installs it (package chromium)",
     ),
     pytest.mark.timeout(180),
 ]

@@ -16,8 +16,12 @@ from bot.store.database import open_database
 from bot.store.jobs import JobStore
 from bot.store.notes import NoteStore
 
-REQUEST = Request(prompt="p", template="t", seed=1, member_id=7, guild_id=2, channel_id=3, size=Size(width=64, height=64))
-ADDRESS = ReplyAddress(application_id=1, channel_id=3, message_id=4, token="tok", expires_at=9.5, upload_limit=10, locale="ja")
+REQUEST = Request(
+    prompt="p", template="t", seed=1, member_id=7, guild_id=2, channel_id=3, size=Size(width=64, height=64)
+)
+ADDRESS = ReplyAddress(
+    application_id=1, channel_id=3, message_id=4, token="tok", expires_at=9.5, upload_limit=10, locale="ja"
+)
 
 
 def job(job_id: str, **more: object) -> Job:
@@ -47,7 +51,12 @@ async def test_a_job_survives_the_process(url: str) -> None:
         store = JobStore(engine)
         found = await store.get("a")
         assert found is not None
-        assert found == job("a", state=JobState.FAILED, created_at=found.created_at, failure=Failure(code=FailureCode.REJECTED, facts={"node": "K"}))
+        assert found == job(
+            "a",
+            state=JobState.FAILED,
+            created_at=found.created_at,
+            failure=Failure(code=FailureCode.REJECTED, facts={"node": "K"}),
+        )
         assert await store.results("a") == [Result(filename="x.png", subfolder="s"), Result(filename="y", kind="temp")]
 
 

@@ -27,7 +27,14 @@ def template(tree: Tree) -> Template:
 
 
 def request(**more: object) -> Request:
-    fields: dict[str, object] = {"prompt": "p", "template": "t", "seed": 7, "member_id": 1, "guild_id": 2, "channel_id": 3}
+    fields: dict[str, object] = {
+        "prompt": "p",
+        "template": "t",
+        "seed": 7,
+        "member_id": 1,
+        "guild_id": 2,
+        "channel_id": 3,
+    }
     return Request(**{**fields, **more})  # pyright: ignore[reportArgumentType]
 
 
@@ -50,21 +57,33 @@ def test_words_and_seed_reach_their_places_and_nothing_else(prompt: str, negativ
 
 def test_the_same_request_gives_the_same_graph() -> None:
     """Nothing is drawn, counted or looked up while building."""
-    first, second = (build(SHIPPED["sdxl"], request(size=Size(width=640, height=512), count=2), NODES, job_id="j") for _ in range(2))
+    first, second = (
+        build(SHIPPED["sdxl"], request(size=Size(width=640, height=512), count=2), NODES, job_id="j") for _ in range(2)
+    )
     assert first.to_api() == second.to_api()
 
 
 def test_prefixes_are_the_jobs_own() -> None:
     """Two jobs never share a file name."""
-    names = {build(SHIPPED["sd15"], request(), NODES, job_id=one).nodes["save"].inputs["filename_prefix"] for one in "ab"}
+    names = {
+        build(SHIPPED["sd15"], request(), NODES, job_id=one).nodes["save"].inputs["filename_prefix"] for one in "ab"
+    }
     assert names == {"easel/a", "easel/b"}
 
 
 @pytest.mark.parametrize(
     ("tree", "more", "key"),
     [
-        ({"9": node("SaveImage", images=["8", 0]), "8": node("EmptyImage", width=8, height=8)}, {}, "refused.template_needs_more"),
-        (txt2img(**{"7": node("ConditioningZeroOut", conditioning=["6", 0])}), {"negative": "x"}, "refused.no_negative"),
+        (
+            {"9": node("SaveImage", images=["8", 0]), "8": node("EmptyImage", width=8, height=8)},
+            {},
+            "refused.template_needs_more",
+        ),
+        (
+            txt2img(**{"7": node("ConditioningZeroOut", conditioning=["6", 0])}),
+            {"negative": "x"},
+            "refused.no_negative",
+        ),
         (txt2img(**{"5": node("SomeLatent")}), {"size": Size(width=64, height=64)}, "refused.no_size"),
         (txt2img(**{"5": node("SomeLatent")}), {"count": 2}, "refused.no_count"),
     ],

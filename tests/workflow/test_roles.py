@@ -78,7 +78,14 @@ def test_both_texts_of_sdxl() -> None:
 def test_a_guider_without_negative() -> None:
     """With BasicGuider there is no negative, and with ConditioningZeroOut neither."""
     tree = txt2img()
-    tree["3"] = node("SamplerCustomAdvanced", noise=["n", 0], guider=["g", 0], sampler=["s", 0], sigmas=["b", 0], latent_image=["5", 0])
+    tree["3"] = node(
+        "SamplerCustomAdvanced",
+        noise=["n", 0],
+        guider=["g", 0],
+        sampler=["s", 0],
+        sigmas=["b", 0],
+        latent_image=["5", 0],
+    )
     tree |= {
         "n": node("RandomNoise", noise_seed=5),
         "g": node("BasicGuider", model=["4", 0], conditioning=["6", 0]),
@@ -107,14 +114,21 @@ def test_two_stages_share_their_words_and_seeds() -> None:
 
 def test_dead_nodes_do_not_count() -> None:
     """What no output depends on is ignored."""
-    tree = txt2img(**{"90": node("CLIPTextEncode", text="orphan", clip=["4", 1]), "91": sampler(positive=["90", 0], negative=["90", 0])})
+    tree = txt2img(
+        **{
+            "90": node("CLIPTextEncode", text="orphan", clip=["4", 1]),
+            "91": sampler(positive=["90", 0], negative=["90", 0]),
+        }
+    )
     assert roles(tree).positive == (Place("6", "text"),)
     assert "90" not in roles(tree).live
 
 
 def test_seed_and_size_behind_links() -> None:
     """Numbers are followed to the literal that holds them; a random source is replaced."""
-    tree = txt2img(**{"30": node("Seed (rgthree)", seed=9), "31": node("PrimitiveInt", value=768), "32": node("RandomInt", min=0)})
+    tree = txt2img(
+        **{"30": node("Seed (rgthree)", seed=9), "31": node("PrimitiveInt", value=768), "32": node("RandomInt", min=0)}
+    )
     tree["3"]["inputs"]["seed"] = ["30", 0]
     tree["5"]["inputs"]["width"] = ["31", 0]
     found = roles(tree)
@@ -146,7 +160,9 @@ def test_previews_count_only_without_saves() -> None:
 
 def test_a_picture_as_mask() -> None:
     """LoadImage's second output makes it a mask too."""
-    tree = txt2img(**{"60": node("LoadImage", image="x.png"), "61": node("SetLatentNoiseMask", samples=["62", 0], mask=["60", 1])})
+    tree = txt2img(
+        **{"60": node("LoadImage", image="x.png"), "61": node("SetLatentNoiseMask", samples=["62", 0], mask=["60", 1])}
+    )
     tree["62"] = node("VAEEncode", pixels=["60", 0], vae=["4", 2])
     tree["3"]["inputs"]["latent_image"] = ["61", 0]
     found = roles(tree)
@@ -182,7 +198,12 @@ def test_real_workflows() -> None:
     right = 0
     for name, label in labels.items():
         found = trace(read_graph((folder / "api" / name).read_text(encoding="utf-8")))
-        answers: dict[str, Any] = {"positive": found.positive, "negative": found.negative, "seeds": found.seeds, "outputs": found.outputs}
+        answers: dict[str, Any] = {
+            "positive": found.positive,
+            "negative": found.negative,
+            "seeds": found.seeds,
+            "outputs": found.outputs,
+        }
         right += all(_fits(answers[role], label[role], label["optional"].get(role, [])) for role in answers)
     assert right / len(labels) >= 0.9
 

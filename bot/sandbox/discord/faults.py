@@ -25,9 +25,12 @@ class Fault:
     after: bool = False
     """Do what was asked first, then go wrong: the answer alone is lost."""
 
-    def matches(self, call: str) -> bool:
+    needs_files: bool = False
+    """Only calls that bring files."""
+
+    def matches(self, call: str, *, files: bool) -> bool:
         """Tell whether this call is one of those."""
-        return self.times > 0 and re.search(self.pattern, call) is not None
+        return self.times > 0 and re.search(self.pattern, call) is not None and (files or not self.needs_files)
 
 
 def refusal(status: int, code: int, message: str, errors: dict[str, Any] | None = None) -> web.Response:

@@ -58,7 +58,8 @@ def _middleware(discord: Discord) -> Any:
         call = f"{request.method} {request.path.removeprefix(API)}"
         if not request.path.startswith(API):
             return await handler(request)
-        fault = next((one for one in world.faults if one.matches(call)), None)
+        files = request.content_type.startswith("multipart/")
+        fault = next((one for one in world.faults if one.matches(call, files=files)), None)
         if fault is not None:
             fault.times -= 1
             await asyncio.sleep(fault.delay_s)

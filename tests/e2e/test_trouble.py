@@ -1,0 +1,251 @@
+"""Trouble: what members are told when something is missing, full, gone or refused."""
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.jobs.runner import FRAME
+from bot.model.job import Job, JobState, Result
+from bot.model.request import Request
+from bot.sandbox.comfyui.server import serving as serving_comfyui
+from bot.sandbox.comfyui.worker import Pace
+from bot.sandbox.discord.faults import Fault
+from bot.sandbox.discord.world import Interaction
+from bot.sandbox.run import Sandbox, running
+from bot.store.database import open_database
+from bot.store.jobs import JobStore
+from tests.conftest import FAST, eventually
+from tests.person import Person, at_rest
+from tests.test_cli import free_port
+from tests.workflow.graphs import node, txt2img
+
+
+async def words(person: Person, **options: str) -> str:
+    return (await person.until(at_rest, await person.says("imagine", **options))).content
+
+
+async def test_requests_that_cannot_be_done_are_refused_at_once(max_: Person, sandbox: Sandbox) -> None:
+    """Options without a place in the template, and unknown templates, get words and never reach a server."""
+    assert "no negative prompt" in await words(max_, prompt="x", template="flux", negative="y")
+    assert "more than words" in await words(max_, prompt="x", template="upscale")
+    assert "no template called" in await words(max_, prompt="x", template="nothing")
+    assert sandbox.comfyui is not None
+    assert sandbox.comfyui.worker.history == {}
+
+
+async def test_one_member_cannot_flood_the_queue(slow_sandbox: Sandbox) -> None:
+    """With twenty waiting, the next request of the same member is refused politely; another member's is taken."""
+    person, other = Person(slow_sandbox, "max"), Person(slow_sandbox, "noa")
+    await asyncio.gather(*(person.says("imagine", prompt=f"{n}") for n in range(21)))
+    await eventually(lambda: not slow_sandbox.app.dispatcher.has_room(person_id(person)), "there is still room")
+    assert "20 requests waiting" in await words(person, prompt="one more")
+    sent = await other.says("imagine", prompt="mine")
+    message = await other.until(lambda message: "place" in message.content or "step" in message.content, sent)
+    assert "place 1" in message.content or "place 2" in message.content or "step" in message.content
+
+
+def person_id(person: Person) -> int:
+    return int(person.person.id)
+
+
+async def test_a_server_that_comes_later() -> None:
+    """With no server answering the member is told so and waits; when one comes, the picture is made."""
+    port = free_port()
+    async with running(pace=FAST, comfyui_settings=f"http://127.0.0.1:{port}") as sandbox:
+        person = Person(sandbox, "max")
+        sent = await person.says("imagine", prompt="a red fox")
+        await person.until(lambda message: "No picture machine answers" in message.content, sent)
+        async with serving_comfyui(port, pace=FAST):
+            await person.picture(sent)
+
+
+async def test_a_server_that_dies_in_mid_run() -> None:
+    """A server that stops while it works is waited for; back without its memory, it gets the prompt again."""
+    port = free_port()
+    async with running(comfyui_settings=f"http://127.0.0.1:{port}") as sandbox:
+        person = Person(sandbox, "max")
+        async with serving_comfyui(port, pace=Pace(step_s=0.1)) as (comfy, _):
+            sent = await person.says("imagine", prompt="a red fox")
+            await person.until(lambda message: "step" in message.content, sent)
+            await comfy.hub.cut()
+        async with serving_comfyui(port, pace=FAST):
+            await person.picture(sent)
+
+
+async def test_a_template_that_no_server_can_run(tmp_path: Path) -> None:
+    """A template with a missing node is not offered, and named all the same it is refused in words."""
+    tree = txt2img(**{"10": node("FancyNode", images=["8", 0])})
+    tree["9"]["inputs"]["images"] = ["10", 0]
+    (tmp_path / "fancy.json").write_text(json.dumps(tree))
+    async with running(pace=FAST, templates_dir=tmp_path) as sandbox:
+        assert await sandbox.app.fleet_ready()
+        person = Person(sandbox, "max")
+        assert await person.types("imagine", "template", "") == []
+        assert "cannot run on the machines" in await words(person, prompt="x", template="fancy")
+        assert "no template ready" in await words(person, prompt="x")
+
+
+async def test_a_deleted_reply_ends_quietly(slow_sandbox: Sandbox) -> None:
+    """When a moderator removes the message, the job ends without trouble and its row is closed."""
+    person = Person(slow_sandbox, "max")
+    sent = await person.says("imagine", prompt="a red fox")
+    message = await person.until(lambda message: "step" in message.content, sent)
+    job_id = message.components[0]["components"][0]["custom_id"].rsplit(":", 1)[1]
+    message.deleted = True
+
+    async def closed() -> bool:
+        job = await slow_sandbox.app.dispatcher.find(job_id)
+        return job is not None and job.state is JobState.DONE
+
+    await eventually(closed, "the job is not closed")
+
+
+async def test_discord_refuses_the_file(sandbox: Sandbox, max_: Person) -> None:
+    """A 413 for the picture becomes words about its size, not silence."""
+    sandbox.discord.world.faults.append(Fault(pattern="PATCH /webhooks", status=413, code=40005, needs_files=True))
+    assert "too large for an upload" in await words(max_, prompt="x")
+
+
+async def test_discord_refuses_the_card(sandbox: Sandbox, max_: Person) -> None:
+    """A 400 for the last card becomes a reference number, not silence."""
+    sandbox.discord.world.faults.append(Fault(pattern="PATCH /webhooks", status=400, code=50035, needs_files=True))
+    assert "name this number" in await words(max_, prompt="x")
+
+
+async def test_an_answer_lost_is_an_edit_repeated(sandbox: Sandbox, max_: Person) -> None:
+    """If the last edit was done but its answer got lost, it is sent again: the same message, once more the same."""
+    sandbox.discord.world.faults.append(
+        Fault(pattern="PATCH /webhooks", drop=True, status=500, after=True, needs_files=True)
+    )
+    message = await max_.picture(await max_.says("imagine", prompt="x"))
+    await eventually(lambda: len(_uploads(sandbox)) == 2, "it was not repeated")
+    assert len(message.attachments) == 1
+
+
+def _uploads(sandbox: Sandbox) -> list[object]:
+    return [call for call in sandbox.discord.world.calls if call.files and "easel-" in json.dumps(call.body)]
+
+
+async def test_a_bug_while_running_is_a_number(sandbox: Sandbox, max_: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected fault in a job tells the member a number, and frees the slot for the next job."""
+
+    def explode(*_args: object, **_more: object) -> None:
+        raise RuntimeError("/srv/secret")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("bot.jobs.runner.build", explode)
+        said = await words(max_, prompt="x")
+    assert "name this number" in said
+    assert "secret" not in said
+    await max_.picture(await max_.says("imagine", prompt="next"))
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.ASSIGNED, JobState.RUNNING, JobState.DELIVERING])
+@pytest.mark.parametrize("server", ["sandbox", "gone"])
+async def test_rows_of_an_earlier_process_are_taken_up(state: JobState, server: str) -> None:
+    """A row in any live state, on a server that is there or gone, ends in a picture or in words after a start."""
+    async with running(pace=FAST) as sandbox:
+        person = Person(sandbox, "max")
+        sent, first = await delivered(sandbox, person, prompt="first")
+        message, settings = person.reply(sent), sandbox.app.settings
+        async with sandbox.stopped():
+            await _plant(settings.store_url, first, state, server)
+        message.content = "left by an earlier process"
+        async with sandbox.restarted():
+            done = await person.until(lambda one: "Done in" in one.content or "⚠️" in one.content, sent)
+    if state is not JobState.DELIVERING:
+        assert "Done in" in done.content
+    elif server == "sandbox":
+        assert "Done in" in done.content
+    else:
+        assert "got lost on the way" in done.content
+
+
+async def delivered(sandbox: Sandbox, person: Person, **options: str) -> tuple[Interaction, Job]:
+    """Make a picture, and wait until its row is closed as well."""
+    sent = await person.says("imagine", **options)
+    message = await person.picture(sent)
+    job_id = message.components[0]["components"][0]["custom_id"].rsplit(":", 1)[1]
+    found: list[Job] = []
+
+    async def closed() -> bool:
+        job = await sandbox.app.dispatcher.find(job_id)
+        found[:] = [job] if job is not None else []
+        return job is not None and job.state is JobState.DONE
+
+    await eventually(closed, "the row is not closed")
+    return sent, found[0]
+
+
+async def _plant(url: str, first: Job, state: JobState, server: str) -> None:
+    """Put a row in the database as a killed process would have left it."""
+    job = replace(first, id="f" * 16, state=JobState.QUEUED, attempt=0, prompt_id=None, server=None)
+    async with open_database(url) as engine:
+        store = JobStore(engine)
+        kept = await store.results(first.id)
+        await store.add(job)
+        if state is JobState.QUEUED:
+            return
+        await store.assign(job.id, 0, server=server, prompt_id="00000000-0000-4000-8000-000000000000")
+        if state is JobState.ASSIGNED:
+            return
+        await store.move(job.id, 1, JobState.ASSIGNED, JobState.RUNNING)
+        if state is JobState.DELIVERING:
+            await store.add_results(job.id, kept)
+            await store.move(job.id, 1, JobState.RUNNING, JobState.DELIVERING)
+
+
+async def test_frames_cannot_be_fetched_again() -> None:
+    """A picture that came as a frame and was not surely shown is told as lost after a restart."""
+    async with running(pace=FAST) as sandbox:
+        person = Person(sandbox, "max")
+        sent, first = await delivered(sandbox, person, prompt="x", template="socket")
+        async with sandbox.stopped():
+            await _plant(sandbox.app.settings.store_url, first, JobState.DELIVERING, "sandbox")
+            async with open_database(sandbox.app.settings.store_url) as engine:
+                await JobStore(engine).add_results("f" * 16, [Result(filename="frame-1", kind=FRAME)])
+        async with sandbox.restarted():
+            await person.until(lambda one: "got lost on the way" in one.content, sent)
+
+
+async def test_a_template_removed_between_two_starts() -> None:
+    """A waiting job whose template is gone at the next start ends in words."""
+    request = Request(prompt="x", template="gone", seed=1, member_id=1, guild_id=1, channel_id=1)
+    async with running(pace=FAST) as sandbox:
+        person = Person(sandbox, "max")
+        sent, first = await delivered(sandbox, person, prompt="first")
+        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as engine:
+            job = Job(
+                id="e" * 16, request=request, address=first.address, state=JobState.QUEUED, attempt=0, created_at=time.time()
+            )
+            await JobStore(engine).add(job)
+        async with sandbox.restarted():
+            await person.until(lambda one: "template gone is no longer there" in one.content, sent)
+
+
+async def test_the_gateway_drops_and_comes_back(sandbox: Sandbox, max_: Person) -> None:
+    """After a broken connection the client resumes; a command given meanwhile is answered."""
+    gateway = sandbox.discord.gateway
+    gateway.drop()
+    await eventually(lambda: gateway.resumes == 1, "it did not resume", 30)
+    await max_.picture(await max_.says("imagine", prompt="x"))
+    await gateway.reconnect()
+    await eventually(lambda: gateway.resumes == 2, "it did not resume again", 30)
+    await max_.picture(await max_.says("imagine", prompt="y"))
+
+
+async def test_a_late_acknowledgement_makes_no_job(sandbox: Sandbox) -> None:
+    """When Discord has given the interaction up, nothing is queued and nothing breaks."""
+    people, world = sandbox.discord.people, sandbox.discord.world
+    person, channel = world.person_named("max"), world.channel_named("pictures")
+    world.faults.append(Fault(pattern="POST /interactions", status=404, code=10062))
+    command, options = people.read_line("/imagine prompt:x", person, channel)
+    await people.slash(person, channel, command, options)
+    await eventually(lambda: any(call.status == 404 for call in world.calls), "it was not tried")
+    assert sandbox.comfyui is not None
+    assert sandbox.comfyui.worker.history == {}
+    await Person(sandbox, "max").picture(await Person(sandbox, "max").says("imagine", prompt="y"))
