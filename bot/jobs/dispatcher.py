@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 import uuid
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 
@@ -51,6 +52,7 @@ class Dispatcher:
         self._runner = JobRunner(store, courier)
         self._scheduler = Scheduler()
         self._jobs: dict[str, Job] = {}
+        self._arriving: Counter[int] = Counter()
         self._reporters: dict[str, ProgressReporter] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -110,19 +112,19 @@ class Dispatcher:
             attempt=0,
             created_at=time.time(),
         )
-        self._enqueue(job)  # before the commit, so that the cap counts requests that come at once
+        self._arriving[request.member_id] += 1  # the cap counts requests that come at once
         try:
             await self._store.add(job)
-        except BaseException:
-            self._forget(job.id)
-            raise
+        finally:
+            self._arriving[request.member_id] -= 1
+        self._enqueue(job)  # only now: a job without a row could not be assigned
         log.info("job.queued", job=job.id, template=template.name)
         self._wake.set()
         return job
 
     def has_room(self, member_id: int) -> bool:
         """Tell whether a member may have one more waiting."""
-        return self._scheduler.room_for(member_id)
+        return self._scheduler.waiting_of(member_id) + self._arriving[member_id] < self._scheduler.waiting_limit
 
     async def find(self, job_id: str) -> Job | None:
         """Return a job, ended or not."""

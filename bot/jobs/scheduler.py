@@ -59,9 +59,9 @@ class Scheduler:
             self._finish.clear()
             self._virtual = 0.0
 
-    def room_for(self, member_id: int) -> bool:
-        """Tell whether a member may have one more waiting."""
-        return sum(entry.member_id == member_id for entry in self._waiting.values()) < self._limits.waiting
+    def waiting_of(self, member_id: int) -> int:
+        """Return how many jobs of a member wait."""
+        return sum(entry.member_id == member_id for entry in self._waiting.values())
 
     @property
     def waiting_limit(self) -> int:

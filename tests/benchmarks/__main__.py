@@ -41,7 +41,7 @@ async def measure(rounds: int) -> list[str]:
                 "DISCORD_API_URL": discord.url,
                 "COMFYUI_SERVERS": url,
                 "DATA_DIR": data,
-                "LOG_LEVEL": "WARNING",
+                "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
             }
             bot = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "run", env=environment)
             try:

@@ -249,3 +249,16 @@ async def test_a_late_acknowledgement_makes_no_job(sandbox: Sandbox) -> None:
     assert sandbox.comfyui is not None
     assert sandbox.comfyui.worker.history == {}
     await Person(sandbox, "max").picture(await Person(sandbox, "max").says("imagine", prompt="y"))
+
+
+async def test_a_job_whose_row_is_slow_is_not_lost(sandbox: Sandbox, max_: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that is being written while the dispatcher looks for work is still run (found by the benchmark)."""
+    add = JobStore.add
+
+    async def slow_add(store: JobStore, job: Job) -> None:
+        sandbox.app.fleet.on_change()
+        await asyncio.sleep(0.1)
+        await add(store, job)
+
+    monkeypatch.setattr(JobStore, "add", slow_add)
+    await max_.picture(await max_.says("imagine", prompt="x"))

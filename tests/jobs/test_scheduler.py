@@ -78,12 +78,11 @@ def test_jobs_go_only_where_they_can_run() -> None:
     assert [one.job_id for one in scheduler.plan({"strong": 1}, anywhere)] == ["big"]
 
 
-def test_the_waiting_cap_counts_the_members_own() -> None:
-    """A member at the cap is full, another is not."""
-    scheduler = Scheduler(Limits(waiting=2))
+def test_waiting_jobs_are_counted_by_member() -> None:
+    """A member's waiting jobs are counted, another's are not, and what is gone no longer counts."""
+    scheduler = Scheduler()
     for number in range(2):
         scheduler.add(f"{number}", 1)
-    assert not scheduler.room_for(1)
-    assert scheduler.room_for(2)
+    assert (scheduler.waiting_of(1), scheduler.waiting_of(2)) == (2, 0)
     scheduler.gone("0")
-    assert scheduler.room_for(1)
+    assert scheduler.waiting_of(1) == 1
