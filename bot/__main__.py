@@ -96,6 +96,8 @@ def run() -> None:
 )
 def sandbox(*, port: int, comfyui: str | None, no_browser: bool, once: str | None, save: Path | None) -> None:
     """Try everything without a token and without a GPU."""
+    if save is not None and not save.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {save.parent}", param_hint="--save")
 
     async def work(_settings: Settings) -> int:
         if once is None:

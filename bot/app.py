@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import aiohttp
 import discord
@@ -28,10 +29,12 @@ log = structlog.get_logger()
 
 COMMANDS_NOTE = "commands_hash"
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
-_REFUSED = (4004, 4010, 4011, 4012, 4013, 4014)
+_REFUSED = (4004, 4010, 4011, 4012, 4013)
 """Gateway close codes after which trying again is no use."""
 
 _OUT_OF_REACH = (aiohttp.ClientError, OSError, TimeoutError, discord.HTTPException, discord.GatewayNotFound)
+_NOT_OURS_TO_MEND = 500
+"""Answers from this status on, and 429, are worth asking again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +112,17 @@ async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
         async with asyncio.TaskGroup() as group:
             for name in app.fleet.servers:
                 group.create_task(app.fleet.watch(name), name=f"fleet-{name}")
-            group.create_task(app.dispatcher.run(), name="dispatcher")
-            group.create_task(_serve_discord(app), name="discord")
+            logged_in = asyncio.Event()
+            group.create_task(_dispatch(app, logged_in), name="dispatcher")
+            group.create_task(_serve_discord(app, logged_in), name="discord")
     except* SettingsError as refused:
         raise refused.exceptions[0] from None
+
+
+async def _dispatch(app: App, logged_in: asyncio.Event) -> None:
+    """Run jobs once replies can be edited: what an earlier process left must not end unheard."""
+    await logged_in.wait()
+    await app.dispatcher.run()
 
 
 def _once(ready: Callable[[], None]) -> Callable[[], Coroutine[None, None, None]]:
@@ -122,10 +132,11 @@ def _once(ready: Callable[[], None]) -> Callable[[], Coroutine[None, None, None]
     return on_ready
 
 
-async def _serve_discord(app: App) -> None:
+async def _serve_discord(app: App, logged_in: asyncio.Event) -> None:
     """Log in, hand over the commands, stay connected; a network that is down is waited for, a bad token is not."""
     token = app.settings.token()
     await _until_it_works("login", lambda: _login(app.bot, token))
+    logged_in.set()
     await _until_it_works("commands", lambda: sync_commands(app))
     await _until_it_works("gateway", lambda: _find_gateway(app))
     wait_s = FIRST_WAIT_S
@@ -180,7 +191,13 @@ async def sync_commands(app: App) -> None:
     wanted = await app.bot.payload_hash()
     if await app.notes.read(COMMANDS_NOTE) == wanted:
         return
-    await app.bot.tree.sync()
+    try:
+        await app.bot.tree.sync()
+    except discord.HTTPException as refused:
+        if refused.status >= _NOT_OURS_TO_MEND or refused.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise
+        log.exception("commands.refused", status=refused.status)  # serve with the commands that Discord has
+        return
     await app.notes.write(COMMANDS_NOTE, wanted)
     log.info("commands.synced")
 

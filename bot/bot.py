@@ -30,8 +30,7 @@ Interaction: TypeAlias = "discord.Interaction[EaselBot]"
 Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
 
 _TOKEN_LIFE_S = 15 * 60.0
-_GONE = (10062, 40060)
-"""Unknown interaction (too late, or the member left); already acknowledged (another process of ours was faster)."""
+_UNKNOWN_INTERACTION, _ALREADY_ACKNOWLEDGED = 10062, 40060
 
 
 class EaselTree(app_commands.CommandTree["EaselBot"]):
@@ -94,18 +93,32 @@ class EaselBot(commands.Bot):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-async def acknowledge(interaction: discord.Interaction[Any]) -> ReplyAddress:
-    """Acknowledge a command or a button with a new reply, before anything else, and return where that reply lives.
+async def acknowledge(
+    interaction: discord.Interaction[Any], *, ephemeral: bool = False, thinking: bool = True
+) -> int | None:
+    """Acknowledge, before anything else; return the id of the message that answers, if Discord tells it.
 
     Raises:
         discord.HTTPException: Discord no longer knows the interaction.
     """
     began = time.monotonic()
-    response = await interaction.response.defer(thinking=True)
+    message_id: int | None = None
+    try:
+        response = await interaction.response.defer(ephemeral=ephemeral, thinking=thinking)
+        message_id = response.message_id if response else None
+    except discord.HTTPException as refused:
+        # The library repeats a callback that was answered with a 5xx; if that one had worked, the second is "already
+        # acknowledged", and the reply is there.
+        if refused.code != _ALREADY_ACKNOWLEDGED:
+            raise
+        log.warning("interaction.acknowledged_before")
     log.info("interaction.acknowledged", ms=round((time.monotonic() - began) * 1000, 1))
-    message_id = response.message_id if response else None
-    if message_id is None:
-        message_id = (await interaction.original_response()).id
+    return message_id
+
+
+async def acknowledge_reply(interaction: discord.Interaction[Any]) -> ReplyAddress:
+    """Acknowledge with a new public reply, and return where that reply lives; raises as `acknowledge`."""
+    message_id = await acknowledge(interaction) or (await interaction.original_response()).id
     return ReplyAddress(
         application_id=interaction.application_id,
         channel_id=interaction.channel_id or 0,
@@ -119,7 +132,7 @@ async def acknowledge(interaction: discord.Interaction[Any]) -> ReplyAddress:
 
 async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) -> None:
     """Answer an expected fault in words, anything else with a reference number that is also in the log."""
-    if isinstance(fault, discord.HTTPException) and fault.code in _GONE:
+    if isinstance(fault, discord.HTTPException) and fault.code == _UNKNOWN_INTERACTION:
         age = (discord.utils.utcnow() - interaction.created_at).total_seconds()
         log.warning("interaction.lost", code=fault.code, age_s=round(age, 2))
         return
@@ -144,4 +157,9 @@ async def _say(interaction: discord.Interaction[Any], words: str) -> None:
     elif interaction.response.is_done():
         await interaction.followup.send(words, ephemeral=True)
     else:
-        await interaction.response.send_message(words, ephemeral=True)
+        try:
+            await interaction.response.send_message(words, ephemeral=True)
+        except discord.HTTPException as refused:
+            if refused.code != _ALREADY_ACKNOWLEDGED:
+                raise
+            await interaction.edit_original_response(content=words)

@@ -26,6 +26,8 @@ async def examine(settings: Settings) -> Report:
     notes: list[str] = []
     if (shape := settings.token_shape_fault()) is not None:
         faults.append(shape)
+    else:
+        notes.append("DISCORD_TOKEN: has the right shape; whether it is valid, Discord says when the bot starts")
     lists: dict[str, NodeList] = {}
     async with aiohttp.ClientSession() as session:
         for entry in settings.comfyui_servers:
@@ -33,7 +35,9 @@ async def examine(settings: Settings) -> Report:
                 lists[entry.name] = await make_server(session, entry).client.node_list()
                 notes.append(f"server {entry.name}: answers, {len(lists[entry.name])} node classes")
             except ComfyError as fault:
-                faults.append(f"server {entry.name}: {entry.url} does not answer as a ComfyUI does ({fault})")
+                faults.append(
+                    f"server {entry.name}: does not answer as a ComfyUI does ({fault.facts.get('reason', fault)})"
+                )
             except OSError as fault:
                 faults.append(f"server {entry.name}: ca_file cannot be read ({fault.strerror})")
     templates = load_templates(settings.templates_dir)
@@ -41,7 +45,10 @@ async def examine(settings: Settings) -> Report:
     if settings.default_template and settings.default_template not in templates.by_name:
         faults.append(f"DEFAULT_TEMPLATE: there is no {settings.default_template}.json in {settings.templates_dir}")
     for template in templates.by_name.values():
-        notes += [f"template {template.name}: {doubt}" for doubt in template.roles.ambiguous]
+        if template.takes_words_only:
+            notes += [f"template {template.name}: {doubt}" for doubt in template.roles.ambiguous]
+        else:
+            notes.append(f"template {template.name}: needs more than words, so /imagine does not offer it")
         if lists:
             faults += _unfit(template, lists)
     if not templates.by_name:

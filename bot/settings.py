@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +15,16 @@ PROJECT = Path(__file__).parents[1]
 DISCORD_API = "https://discord.com/api/v10"
 _SECRETS = ("DISCORD_TOKEN", "DATABASE_URL")
 _TOKEN_SHAPE = re.compile(r"[\w-]{18,}\.[\w-]{6,}\.[\w-]{20,}")
+
+
+def _http_address(url: str) -> str:
+    """Return an http(s) address without its trailing slash."""
+    try:
+        TypeAdapter(AnyHttpUrl).validate_python(url)
+    except ValidationError:
+        reason = "must be an address that begins with http:// or https://, such as http://127.0.0.1:8188"
+        raise ValueError(reason) from None
+    return url.rstrip("/")
 
 
 class ComfyServer(BaseModel):
@@ -30,8 +41,7 @@ class ComfyServer(BaseModel):
     @field_validator("url")
     @classmethod
     def _plain_http(cls, url: str) -> str:
-        TypeAdapter(AnyHttpUrl).validate_python(url)
-        return url.rstrip("/")
+        return _http_address(url)
 
 
 def _servers(value: object) -> object:
@@ -47,7 +57,7 @@ def _servers(value: object) -> object:
             raise ValueError(reason) from None
         return cast("list[Any]", read) if isinstance(read, list) else [read]
     urls = [part.strip() for part in text.split(",") if part.strip()]
-    return [{"name": re.sub(r"^\w+://", "", url).rstrip("/"), "url": url} for url in urls]
+    return [{"name": re.sub(r"^\w+://([^@/]*@)?", "", url).rstrip("/"), "url": url} for url in urls]
 
 
 def _numbers(value: object) -> object:
@@ -95,8 +105,7 @@ class Settings(BaseSettings):
     @classmethod
     def _with_version(cls, url: str) -> str:
         """Accept a host, `…/api` or `…/api/v10`, and return the form that routes are appended to."""
-        TypeAdapter(AnyHttpUrl).validate_python(url)
-        url = url.rstrip("/")
+        url = _http_address(url)
         if re.search(r"/v\d+$", url):
             return url
         return f"{url}/v10" if url.endswith("/api") else f"{url}/api/v10"
@@ -129,6 +138,7 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """Texts that no log line may hold."""
         headers = [value for server in self.comfyui_servers for value in server.headers.values()]
+        headers += [word for server in self.comfyui_servers if (word := urlsplit(server.url).password)]
         stored = [self.database_url.get_secret_value()] if self.database_url else []
         return [self.discord_token.get_secret_value(), *stored, *headers]
 

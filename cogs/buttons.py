@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.bot import EaselBot, acknowledge
+from bot.bot import EaselBot, acknowledge, acknowledge_reply
 from bot.errors import RequestError
 from bot.model.job import Job
 from bot.model.request import random_seed
@@ -25,7 +25,7 @@ class Buttons(commands.Cog):
 
     async def again(self, interaction: discord.Interaction[Any], job_id: str) -> None:
         """Make another one with a new seed, in a reply of its own; it is the presser's request."""
-        address = await acknowledge(interaction)
+        address = await acknowledge_reply(interaction)
         job = await self._job(interaction, job_id)
         request = replace(
             job.request,
@@ -39,7 +39,7 @@ class Buttons(commands.Cog):
 
     async def delete(self, interaction: discord.Interaction[Any], job_id: str) -> None:
         """Remove the reply with the pictures."""
-        await interaction.response.defer()
+        await acknowledge(interaction, thinking=False)
         job = await self._job(interaction, job_id)
         if not _may(interaction, job):
             await _only_for_them(interaction, "delete.not_yours")
@@ -48,7 +48,7 @@ class Buttons(commands.Cog):
 
     async def cancel(self, interaction: discord.Interaction[Any], job_id: str) -> None:
         """Cancel the job; its own reply tells."""
-        await interaction.response.defer()
+        await acknowledge(interaction, thinking=False)
         job = await self._job(interaction, job_id)
         if not _may(interaction, job):
             await _only_for_them(interaction, "cancel.not_yours")

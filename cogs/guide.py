@@ -3,7 +3,7 @@
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction
+from bot.bot import EaselBot, Interaction, acknowledge
 from bot.replies.catalogue import localised, text
 from bot.replies.safe import shown
 
@@ -21,7 +21,7 @@ class Guide(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     async def help(self, interaction: Interaction) -> None:
         """Tell the member the commands, and the templates that work now."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await acknowledge(interaction, ephemeral=True)
         locale = interaction.locale.value
         lines = [text(f"help.{part}", locale) for part in ("title", "imagine", "queue", "cancel", "buttons")]
         titles = ", ".join(shown(template.title, 40) for template in self._jobs.usable()[:_TEMPLATES])

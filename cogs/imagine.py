@@ -3,7 +3,7 @@
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction, acknowledge
+from bot.bot import EaselBot, Interaction, acknowledge_reply
 from bot.errors import RequestError
 from bot.model.request import COUNT_LIMIT, PROMPT_LIMIT, SEED_LIMIT, Request, Size, parse_size, random_seed
 from bot.replies.catalogue import localised
@@ -42,7 +42,7 @@ class Imagine(commands.Cog):
         count: Count | None = None,
     ) -> None:
         """Acknowledge, then queue."""
-        address = await acknowledge(interaction)
+        address = await acknowledge_reply(interaction)
         if not prompt.strip():
             raise RequestError("refused.empty_prompt")
         request = Request(

@@ -3,7 +3,7 @@
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction
+from bot.bot import EaselBot, Interaction, acknowledge
 from bot.model.job import Job
 from bot.replies.catalogue import localised, text
 from bot.replies.safe import shown
@@ -23,7 +23,7 @@ class Queue(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     async def queue(self, interaction: Interaction) -> None:
         """Show the load, and the member's own requests in this guild."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await acknowledge(interaction, ephemeral=True)
         locale = interaction.locale.value
         view = await self._jobs.view(interaction.user.id, interaction.guild_id)
         lines = [
@@ -43,7 +43,7 @@ class Queue(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     async def cancel(self, interaction: Interaction, job: str | None = None) -> None:
         """Cancel the named request of the member's own, or the newest."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await acknowledge(interaction, ephemeral=True)
         words = await self._cancelled(interaction, job)
         await interaction.edit_original_response(content=words)
 

@@ -33,17 +33,17 @@ def test_defaults_need_nothing() -> None:
     [
         ("COMFYUI_SERVERS", "[{]", "not valid JSON"),
         ("COMFYUI_SERVERS", "ftp://host", "http"),
-        ("COMFYUI_SERVERS", "not an address", "URL"),
+        ("COMFYUI_SERVERS", "not an address", "such as http://127.0.0.1:8188"),
         ("COMFYUI_SERVERS", '[{"name": "a", "url": "http://a", "slot": 2}]', "slot"),
         ("COMFYUI_SERVERS", '[{"name": "a", "url": "http://a", "slots": 0}]', "slots"),
         ("COMFYUI_SERVERS", "http://a,http://a", "only once"),
         ("COMFYUI_SERVERS", "[]", "at least one"),
-        ("COMFYUI_SERVERS", "7", "URL"),
+        ("COMFYUI_SERVERS", "7", "address"),
         ("LOG_FORMAT", "xml", "console"),
         ("LOG_LEVEL", "loud", "DEBUG"),
         ("HTTP_PORT", "99999", "65535"),
         ("OWNER_IDS", "me", "integer"),
-        ("DISCORD_API_URL", "discord", "URL"),
+        ("DISCORD_API_URL", "discord", "address"),
         ("DISCORD_GATEWAY_URL", "http://x", "ws://"),
         ("DISCORD_SHARD_COUNT", "0", "greater"),
     ],
@@ -91,6 +91,13 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_api_address_may_be_a_host_or_complete(given: str, used: str) -> None:
     """A proxy or stand-in may be named by its host, with /api, or with the version."""
     assert load_settings(discord_api_url=given).discord_api_url == used
+
+
+def test_passwords_in_addresses_stay_secret() -> None:
+    """A password in a server's address is in neither its name nor in what logs may show."""
+    settings = load_settings(comfyui_servers="http://user:s3cret@host:1")
+    assert settings.comfyui_servers[0].name == "host:1"
+    assert "s3cret" in settings.secrets
 
 
 def test_lists_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import stamina
 
 from bot.comfy.errors import Malformed, Rejected, ServerFault, SocketLost, Unreachable
 from bot.comfy.events import ComfyEvent, FeatureFlags, Status, parse_binary, parse_text
@@ -29,12 +30,20 @@ from bot.comfy.models import (
 from bot.model.job import Result
 from bot.model.jsontree import obj, text
 
-ANSWER_S = 30.0
-"""Seconds for an ordinary answer; garbage collection alone may hold a server for half a second (facts G29)."""
+ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=30.0)
+"""For an ordinary answer; garbage collection alone may hold a server for half a second (facts G29)."""
+
+FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30.0, sock_read=30.0)
+"""For a file, which may be large and the way to it slow, as long as something comes."""
+
+VIEW_ATTEMPTS = 6
 
 FIRST_STATUS_S = 15.0
 PING_S = 20.0
 """The server never pings (facts G11): without ours a half-open socket is never noticed."""
+
+_AWAY = (502, 503, 504)
+"""What proxies answer while the server behind them is away."""
 
 _FLAGS = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
 
@@ -49,9 +58,16 @@ async def translated() -> AsyncGenerator[None]:
     except TimeoutError as fault:
         raise Unreachable("no answer in time", reason="did not answer in time") from fault
     except aiohttp.WSServerHandshakeError as fault:
+        if fault.status in _AWAY:
+            raise Unreachable(f"a proxy answered {fault.status}", reason=f"answered {fault.status}") from fault
         raise ServerFault(f"handshake refused: {fault.status}", status=fault.status, path="/ws", text="") from fault
     except (aiohttp.ClientError, OSError) as fault:
         raise Unreachable(str(fault), reason=type(fault).__name__) from fault
+
+
+def _worth_asking_again(fault: Exception) -> bool:
+    """A file that is not there (4xx) will not come; everything else may."""
+    return isinstance(fault, Unreachable) or (isinstance(fault, ServerFault) and fault.facts["status"].startswith("5"))
 
 
 class EventStream:
@@ -210,15 +226,20 @@ class ComfyClient:
         return parse_node_list(await self._get("/object_info"))
 
     async def view(self, file: Result) -> bytes:
-        """GET /view: the bytes of an output file.
+        """GET /view: the bytes of an output file. A server in trouble is asked several times: the picture is there.
 
         Raises:
             ServerFault: the file is gone (404).
         """
         params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.kind}
-        async with translated(), self._request("GET", "/view", params=params) as reply:
-            await _refuse(reply, "/view", (200,))
-            return await reply.read()
+        async for attempt in stamina.retry_context(
+            on=_worth_asking_again, attempts=VIEW_ATTEMPTS, timeout=None, wait_initial=0.3, wait_max=8
+        ):
+            with attempt:
+                async with translated(), self._request("GET", "/view", params=params, timeout=FILE_TIMEOUT) as reply:
+                    await _refuse(reply, "/view", (200,))
+                    return await reply.read()
+        raise AssertionError("a retry ends by a return or an error")
 
     async def _get(self, path: str) -> object:
         _, body = await self._call("GET", path)
@@ -238,7 +259,13 @@ class ComfyClient:
                 raise Malformed(f"{path} did not answer with JSON ({len(raw)} bytes)", what=path) from fault
 
     def _request(
-        self, method: str, path: str, *, json: object = None, params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        params: Mapping[str, str] | None = None,
+        timeout: aiohttp.ClientTimeout = ANSWER_TIMEOUT,
     ) -> aiohttp.client._RequestContextManager:  # pyright: ignore[reportPrivateUsage] - the session's own return type
         return self._session.request(
             method,
@@ -247,11 +274,13 @@ class ComfyClient:
             params=params,
             headers=self._headers,
             ssl=self._tls,
-            timeout=aiohttp.ClientTimeout(total=ANSWER_S),
+            timeout=timeout,
         )
 
 
 async def _refuse(reply: aiohttp.ClientResponse, path: str, accept: tuple[int, ...]) -> None:
+    if reply.status in _AWAY:
+        raise Unreachable(f"{path} answered {reply.status}", reason=f"answered {reply.status}")
     if reply.status not in accept:
         words = (await reply.read())[:300].decode("utf-8", "replace")
         raise ServerFault(f"{path} answered {reply.status}", status=reply.status, path=path, text=words)

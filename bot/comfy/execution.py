@@ -8,13 +8,25 @@ socket hears only `status`, because the events go to the id that submitted (fact
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import structlog
 
 from bot.comfy.client import ComfyClient, EventStream
-from bot.comfy.errors import NoPicture, PictureLost, ServerFault, SocketLost, TimedOut, Unreachable, Vanished
+from bot.comfy.errors import (
+    ComfyError,
+    Malformed,
+    NoPicture,
+    PictureLost,
+    ServerFault,
+    SocketLost,
+    TimedOut,
+    Unreachable,
+    Vanished,
+)
 from bot.comfy.events import (
     ComfyEvent,
     Executing,
@@ -37,7 +49,7 @@ DETACHED_S = 1.0
 AFTER_END_S = 2.0
 """Seconds that `executing null` may lag behind an end that was told otherwise."""
 LIMIT_S = 1800.0
-"""Seconds a prompt may take on the server before it is stopped."""
+"""Seconds a prompt may run on the server before it is stopped."""
 RECONNECT_S = 60.0
 """Seconds a server may be away before its prompts are given up there."""
 FORGOTTEN_S = 1.0
@@ -67,6 +79,7 @@ class Execution:
     on_pending: Callable[[int], None]
     _node: str | None = None
     _detached: bool = False
+    _limit: asyncio.Timeout | None = None
     _frames: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
 
     async def run(self, *, submitted: bool = False) -> Outputs:
@@ -77,12 +90,18 @@ class Execution:
             Unreachable: the server was away for longer than a minute.
         """
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(None) as self._limit:
                 entry = await self._until_over(submitted=submitted)
         except TimeoutError as late:
-            await self.client.cancel(self.prompt_id)
+            with suppress(ComfyError):
+                await self.client.cancel(self.prompt_id)
             raise TimedOut("the prompt ran too long", minutes=round(LIMIT_S / 60)) from late
         return self._outputs(entry)
+
+    def _begun(self) -> None:
+        """Start the clock: waiting behind others on the server does not count."""
+        if self._limit is not None and self._limit.when() is None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + LIMIT_S)
 
     async def _until_over(self, *, submitted: bool) -> HistoryEntry:
         """Open sockets, each with an id of its own, until one of them has seen the prompt's end."""
@@ -92,12 +111,12 @@ class Execution:
                 async with self.client.events(client_id := uuid.uuid4().hex) as stream:
                     away_since = None
                     if not submitted:
-                        await self._submit(client_id)
+                        surely = await self._submit(client_id)
                         submitted = True
-                        return await self._follow(stream, SILENCE_S)
+                        return await self._follow(stream, SILENCE_S if surely else DETACHED_S)
                     self._detached = True
                     return await self._reconciled() or await self._follow(stream, DETACHED_S)
-            except (SocketLost, Unreachable, ServerFault) as fault:
+            except (SocketLost, Unreachable, ServerFault, Malformed) as fault:
                 if not submitted:
                     raise
                 now = asyncio.get_running_loop().time()
@@ -107,13 +126,16 @@ class Execution:
                     raise Unreachable("the server stayed away", reason="stayed away") from fault
                 await asyncio.sleep(DETACHED_S)
 
-    async def _submit(self, client_id: str) -> None:
-        """POST the prompt; if the answer is lost, look for it before anything else (facts G19)."""
+    async def _submit(self, client_id: str) -> bool:
+        """POST the prompt; False if the answer was lost: then it may have been taken, and is looked for (facts G19)."""
         try:
             await self.client.submit(self.graph, prompt_id=self.prompt_id, client_id=client_id)
-        except Unreachable:
-            if isinstance(await self._find(), NotThere):
-                raise
+        except Unreachable as fault:
+            if isinstance(fault.__cause__, aiohttp.ClientConnectorError):
+                raise  # nothing was sent
+            log.info("comfy.answer_lost", prompt_id=self.prompt_id, fault=str(fault))
+            return False
+        return True
 
     async def _follow(self, stream: EventStream, silence_s: float) -> HistoryEntry:
         """Read events until the prompt is over; ask the server whenever it is silent."""
@@ -130,6 +152,7 @@ class Execution:
                     return await self._confirmed()
                 case ExecutionSuccess(prompt_id=self.prompt_id) | ExecutionInterrupted(prompt_id=self.prompt_id):
                     wait_s = AFTER_END_S
+                    self.on_event(event)
                 case ExecutionError(prompt_id=self.prompt_id, terminal=True) as fault:
                     wait_s = AFTER_END_S
                     log.info("comfy.node_failed", prompt_id=self.prompt_id, node=fault.node_type, kind=fault.kind)
@@ -147,6 +170,7 @@ class Execution:
                 self._frames.append((event.mime, event.data))
             case Executing(prompt_id=self.prompt_id, node=node):
                 self._node = node
+                self._begun()
                 self.on_event(event)
             case _ if getattr(event, "prompt_id", self.prompt_id) == self.prompt_id:
                 self.on_event(event)
@@ -173,6 +197,7 @@ class Execution:
                 self.on_pending(ahead)
                 return None
             case Running():
+                self._begun()
                 return None
             case NotThere():
                 raise Vanished("the server does not know the prompt")
@@ -196,7 +221,7 @@ class Execution:
             raise entry.fault
         files = [file for listed in entry.files.values() for file in listed]
         saved = [file for file in files if file.kind == "output"] or files
-        if self.frame_nodes and (self._detached or not self._frames):
+        if self.frame_nodes and not saved and (self._detached or not self._frames):
             raise PictureLost("pictures went out while nobody listened")
         if not saved and not self._frames:
             raise NoPicture("no file was made")

@@ -36,7 +36,6 @@ class HistoryEntry:
     """The end of one prompt: its files by output node, and the fault that ended it, if any."""
 
     files: Mapping[str, tuple[Result, ...]]
-    completed: bool
     fault: ExecutionFailed | Interrupted | None
 
 
@@ -113,7 +112,6 @@ def parse_history(body: object, prompt_id: str) -> HistoryEntry | None:
     status = obj(entry.get("status"))
     return HistoryEntry(
         files={node: found for node, output in outputs.items() if (found := parse_files(output))},
-        completed=status.get("completed") is True,
         fault=_fault(status),
     )
 

@@ -9,15 +9,16 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.comfy.errors import ComfyError
 from bot.errors import RequestError, new_reference
-from bot.jobs.fleet import Fleet
+from bot.jobs.fleet import Fleet, Server
 from bot.jobs.runner import JobRunner, Retry
 from bot.jobs.scheduler import Assignment, Scheduler
 from bot.model.job import WAITING, Failure, FailureCode, Job, JobState, ReplyAddress, Waiting
 from bot.model.request import Request
-from bot.replies.cards import CardMaker
+from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier
 from bot.replies.progress import ProgressReporter
 from bot.store.jobs import JobStore
@@ -27,6 +28,7 @@ from bot.workflow.template import Template, Templates
 log = structlog.get_logger()
 
 STOP_S = 5.0
+STORE_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,6 @@ class Dispatcher:
         if job.prompt_id and job.server in self._fleet.servers:
             await self._interrupt(job)
         await self._runner.deliver(job, cards := self._cards(job), cards.cancelled())
-        self._wake.set()
         return True
 
     async def _interrupt(self, job: Job) -> None:
@@ -182,11 +183,20 @@ class Dispatcher:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                await self._drop_unfit()
-                await self._assign()
-                self._tell_places()
+                await self._advance()
         finally:
             await self._stop()
+
+    async def _advance(self) -> None:
+        """One round; a fault of the store costs this round, not the process."""
+        try:
+            self._drop_unfit()
+            await self._assign()
+            self._tell_places()
+        except SQLAlchemyError:
+            log.exception("dispatcher.store_fault")
+            await asyncio.sleep(STORE_PAUSE_S)
+            self._wake.set()
 
     async def _recover(self) -> None:
         for job in await self._store.live():
@@ -194,7 +204,7 @@ class Dispatcher:
                 continue  # came in while we were starting
             server = self._fleet.servers.get(job.server or "")
             if job.state is JobState.DELIVERING:
-                self._begin(job, self._runner.redeliver(job, self._cards(job), server))
+                self._begin(job, self._redeliver(job, server))
             elif job.state is JobState.QUEUED:
                 self._enqueue(job)
             elif server is None:
@@ -235,45 +245,61 @@ class Dispatcher:
 
     def _begin(self, job: Job, work: Coroutine[None, None, None]) -> None:
         self._jobs[job.id] = job
-        task = asyncio.create_task(work, name=f"job-{job.id}")
+        task = asyncio.create_task(self._guarded(job, work), name=f"job-{job.id}")
         self._tasks[job.id] = task
         task.add_done_callback(lambda done: self._ended(job.id, done))
 
     def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(job_id) is task:
             del self._tasks[job_id]
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("job.left_to_the_next_start", job=job_id, exc_info=fault)
         self._wake.set()
 
-    async def _work(self, job: Job, server_name: str) -> None:
-        """Run one job; whatever happens, its slot is free afterwards and its member has been told something."""
-        server = self._fleet.servers[server_name]
-        await self._stop_reporter(job.id)
-        lost = False
+    async def _guarded(self, job: Job, work: Coroutine[None, None, None]) -> None:
+        """Whatever happens to a job, its slot is free afterwards, and a bug has a number in log and reply."""
         try:
-            template = self.templates.by_name.get(job.request.template)
-            if template is None:
-                facts = {"template": job.request.template}
-                await self._give_up(job, Failure(code=FailureCode.TEMPLATE_GONE, facts=facts))
-            else:
-                await self._runner.run(job, template, server)
-        except Retry as retry:
-            if retry.server_fault:
-                self._fleet.doubt(server_name)
-            lost = True
+            await work
         except Exception:  # a bug: the member gets a number, the log gets everything
             reference = new_reference()
             log.exception("job.bug", job=job.id, reference=reference)
             await self._give_up(job, Failure(code=FailureCode.BUG, facts={"reference": reference}))
         finally:
-            server.busy.discard(job.id)
+            if self._tasks.get(job.id) is asyncio.current_task():
+                self._forget(job.id)
+
+    async def _work(self, job: Job, server_name: str) -> None:
+        """Run one job, free its slot, deliver."""
+        server = self._fleet.servers[server_name]
+        template = self.templates.by_name.get(job.request.template)
+        if template is None:
+            facts = {"template": job.request.template}
+            await self._give_up(job, Failure(code=FailureCode.TEMPLATE_GONE, facts=facts))
+            return
+        try:
+            card = await self._runner.run(job, template, server, self._reporter(job))
+        except Retry as retry:
+            if retry.server_fault:
+                self._fleet.doubt(server_name)
             self._forget(job.id)
-        if lost:
             await self._requeue(replace(job, state=JobState.RUNNING))
+            self._tasks.pop(job.id, None)
+            return
+        self._release(job.id)
+        await self._last_word(job, card)
+
+    async def _redeliver(self, job: Job, server: Server | None) -> None:
+        """Show again what an earlier process had made and not surely shown: the same edit of the same message."""
+        await self._last_word(job, await self._runner.remade(job, self._cards(job), server))
+
+    async def _last_word(self, job: Job, card: Card | None) -> None:
+        await self._stop_reporter(job.id)
+        if card is not None:
+            await self._runner.deliver(job, self._cards(job), card)
 
     async def _give_up(self, job: Job, failure: Failure) -> None:
         if await self._store.end(job.id, JobState.FAILED, failure):
-            cards = self._cards(job)
-            await self._runner.deliver(job, cards, cards.failed(failure))
+            await self._last_word(job, self._cards(job).failed(failure))
 
     def _can_run(self, job_id: str, server: str) -> bool:
         template = self.templates.by_name.get(self._jobs[job_id].request.template)
@@ -285,9 +311,14 @@ class Dispatcher:
 
     def _forget(self, job_id: str) -> None:
         self._jobs.pop(job_id, None)
+        self._release(job_id)
+
+    def _release(self, job_id: str) -> None:
+        """Free the slot: while a picture is delivered, its server works for others."""
         self._scheduler.gone(job_id)
         for server in self._fleet.servers.values():
             server.busy.discard(job_id)
+        self._wake.set()
 
     def _cards(self, job: Job) -> CardMaker:
         template = self.templates.by_name.get(job.request.template)
@@ -297,30 +328,30 @@ class Dispatcher:
     # Places in the queue
 
     def _tell_places(self) -> None:
-        """Show every waiting job its place; each has a reporter of its own, paced like any other."""
+        """Show every waiting job its place; each has a reporter of its own, from here to its last card."""
         for place, job_id in enumerate(self._scheduler.order(), 1):
-            if job_id not in self._reporters:
-                self._reporters[job_id] = self._new_reporter(self._jobs[job_id])
-            self._reporters[job_id].post(Waiting(place=place, reachable=self._fleet.up > 0))
+            if (job := self._jobs.get(job_id)) is not None:
+                self._reporter(job).post(Waiting(place=place, reachable=self._fleet.up > 0))
 
-    def _new_reporter(self, job: Job) -> ProgressReporter:
-        reporter = ProgressReporter(self._cards(job), lambda card: self._courier.edit(job.id, job.address, card))
-        reporter.start(f"place-{job.id}")
-        return reporter
+    def _reporter(self, job: Job) -> ProgressReporter:
+        if job.id not in self._reporters:
+            reporter = ProgressReporter(self._cards(job), lambda card: self._courier.edit(job.id, job.address, card))
+            reporter.start(f"progress-{job.id}")
+            self._reporters[job.id] = reporter
+        return self._reporters[job.id]
 
     async def _stop_reporter(self, job_id: str) -> None:
         if (known := self._reporters.pop(job_id, None)) is not None:
             await known.stop()
 
-    async def _drop_unfit(self) -> None:
+    def _drop_unfit(self) -> None:
         """A job that no server can run any more does not wait for ever."""
         for job_id in self._scheduler.order():
             job = self._jobs.get(job_id)
             template = self.templates.by_name.get(job.request.template) if job else None
             if job is not None and template is not None and self._fleet.unfit(template):
                 self._forget(job_id)
-                await self._stop_reporter(job_id)
-                await self._give_up(job, Failure(code=FailureCode.TEMPLATE_UNFIT))
+                self._begin(job, self._give_up(job, Failure(code=FailureCode.TEMPLATE_UNFIT)))
 
     async def _stop(self) -> None:
         """Take no new work, stop telling, wait a little for deliveries, leave the rest to the next start."""

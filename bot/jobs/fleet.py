@@ -37,7 +37,7 @@ class Server:
 
 
 class Fleet:
-    """All servers. `on_change` is called whenever one comes, goes, or learns something."""
+    """All servers. `on_change` is called whenever one comes or goes, or its node list was read anew."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self.servers: Mapping[str, Server] = {server.name: server for server in servers}
@@ -57,6 +57,7 @@ class Fleet:
                     server.node_list = await server.client.node_list()
                     listed_at = loop.time()
                     self._forget(name)
+                    self.on_change()
                 else:
                     await server.client.queue()
                 self._flag(server, up=True)
@@ -98,17 +99,18 @@ class Fleet:
         return self._fits[key]
 
     def unfit(self, template: Template) -> bool:
-        """Tell whether every server that answers lacks something; with none answering, nothing is known."""
-        up = [server.name for server in self.servers.values() if server.up]
-        return bool(up) and not any(self.can_run(template, name) for name in up)
+        """Tell whether every server that was ever seen lacks something; one that is away for a while still counts."""
+        seen = [server.name for server in self.servers.values() if server.node_list]
+        return bool(seen) and not any(self.can_run(template, name) for name in seen)
 
     def _forget(self, name: str) -> None:
         self._fits = {key: fits for key, fits in self._fits.items() if key[1] != name}
 
     def _flag(self, server: Server, *, up: bool, reason: str = "") -> None:
-        if server.up != up:
-            server.up = up
-            log.info("fleet.server_up" if up else "fleet.server_down", server=server.name, reason=reason)
+        if server.up == up:
+            return
+        server.up = up
+        log.info("fleet.server_up" if up else "fleet.server_down", server=server.name, reason=reason)
         self.news.set()
         self.on_change()
 

@@ -37,7 +37,8 @@ log = structlog.get_logger()
 
 ATTEMPTS = 3
 """How often a job is begun, before what the server lost or left is told as a failure."""
-DELIVERY_ATTEMPTS = 8
+DELIVERY_ATTEMPTS = 30
+"""With the courier's waits of up to 30 s: about a quarter of an hour of Discord's absence."""
 FRAME = "socket"
 _RETRIED = (Unreachable, SocketLost, Vanished, PictureLost)
 _CODES: tuple[tuple[type[EaselError], FailureCode], ...] = (
@@ -77,28 +78,22 @@ class JobRunner:
         self.delivering: set[str] = set()
         """Jobs whose last card is on its way: a stop waits for them."""
 
-    async def run(self, job: Job, template: Template, server: Server) -> None:
-        """Take an assigned or running job to its end, and tell the member.
+    async def run(self, job: Job, template: Template, server: Server, reporter: ProgressReporter) -> Card | None:
+        """Take an assigned or running job to its last card; None if the job was taken from us meanwhile.
 
         Raises:
             Retry: the job was lost by its server and is worth another attempt; it still is `running`.
         """
         cards = CardMaker(request=job.request, title=template.title, locale=job.address.locale)
-        reporter = ProgressReporter(cards, lambda card: self._courier.edit(job.id, job.address, card))
-        reporter.start(f"progress-{job.id}")
         try:
-            card = await self._make(job, template, server, cards, reporter)
+            return await self._make(job, template, server, cards, reporter)
         except ComfyError as fault:
             log.warning("job.fault", job=job.id, server=server.name, fault=str(fault), attempt=job.attempt)
             if isinstance(fault, _RETRIED) and job.attempt < ATTEMPTS:
                 raise Retry(server_fault=isinstance(fault, Unreachable | SocketLost)) from fault
-            card = await self._fail(job, cards, failure_of(fault))
+            return await self._fail(job, cards, failure_of(fault))
         except RequestError as fault:
-            card = await self._fail(job, cards, failure_of(fault))
-        finally:
-            await reporter.stop()
-        if card is not None:
-            await self.deliver(job, cards, card)
+            return await self._fail(job, cards, failure_of(fault))
 
     async def _make(
         self, job: Job, template: Template, server: Server, cards: CardMaker, reporter: ProgressReporter
@@ -129,18 +124,16 @@ class JobRunner:
             return await self._fail(job, cards, Failure(code=FailureCode.TOO_LARGE))
         return cards.done(parcel, elapsed_s)
 
-    async def redeliver(self, job: Job, cards: CardMaker, server: Server | None) -> None:
-        """Deliver what an earlier process had made and not surely shown: the same edit of the same message again."""
+    async def remade(self, job: Job, cards: CardMaker, server: Server | None) -> Card | None:
+        """Return the last card of what an earlier process had made and not surely shown."""
         results = await self._store.results(job.id)
         try:
             if server is None or not results or any(result.kind == FRAME for result in results):
                 raise PictureLost("what was sent as frames, or lies on a server that is gone, cannot be fetched again")
             made = await self._fetch(server, results)
-            card = await self._packed(job, cards, made, time.time() - job.created_at)
+            return await self._packed(job, cards, made, time.time() - job.created_at)
         except ComfyError as fault:
-            card = await self._fail(job, cards, failure_of(fault))
-        if card is not None:
-            await self.deliver(job, cards, card)
+            return await self._fail(job, cards, failure_of(fault))
 
     def _execution(
         self, job: Job, template: Template, server: Server, graph: Graph, reporter: ProgressReporter, tracker: Tracker

@@ -112,7 +112,7 @@ class CardMaker:
         elapsed = self._duration(update.elapsed_s)
         if update.eta_s is None:
             return [line, self._text("card.timing", elapsed=elapsed)]
-        return [line, self._text("card.timing_eta", elapsed=elapsed, eta=self._duration(update.eta_s))]
+        return [line, self._text("card.timing_eta", elapsed=elapsed, eta=self._duration(max(1.0, update.eta_s)))]
 
     def _duration(self, seconds: float) -> str:
         whole = round(seconds)

@@ -82,7 +82,7 @@ class Courier:
             ReplyGone, FileRefused, CardRefused, Undelivered: as they say.
         """
         async for attempt in stamina.retry_context(
-            on=Undelivered, attempts=attempts, timeout=None, wait_initial=0.5, wait_max=20
+            on=Undelivered, attempts=attempts, timeout=None, wait_initial=0.5, wait_max=30
         ):
             with attempt:
                 async with _translated():

@@ -69,10 +69,10 @@ class ProgressReporter:
             card = self._cards.running(self._latest, self._due_preview())
             if card.content == shown and card.files is None:
                 continue
-            shown = card.content
             self._sending = True
             try:
                 await self._send(card)
+                shown = card.content
             except ReplyGone:
                 log.info("progress.reply_gone")
                 return

@@ -96,7 +96,12 @@ async def running(
             comfyui, comfyui_url = await stack.enter_async_context(serving_comfyui(pace=pace))
         else:
             await _answers(comfyui_url)
-        discord = await stack.enter_async_context(serving_discord(port))
+        try:
+            discord = await stack.enter_async_context(serving_discord(port))
+        except OSError as taken:
+            raise SettingsError(
+                [f"--port: {port} cannot be used ({taken.strerror}); --port 0 takes a free one"]
+            ) from taken
         wanted = sandbox_settings(discord.url, comfyui_url, data_dir, **settings)
         bot = await stack.enter_async_context(AsyncExitStack())
         yield Sandbox(discord, comfyui, await _started(bot, wanted), bot)
@@ -135,9 +140,14 @@ async def bot_running(app: easel.App) -> AsyncGenerator[None]:
 async def _answers(url: str) -> None:
     async with aiohttp.ClientSession() as session:
         try:
+            ComfyServer(name="sandbox", url=url)
             await ComfyClient(session, url.rstrip("/")).queue()
+        except ValueError as fault:
+            raise SettingsError(["--comfyui: an address is wanted, such as http://127.0.0.1:8188"]) from fault
         except ComfyError as fault:
-            raise SettingsError([f"--comfyui: no ComfyUI answers at {url} ({fault})"]) from fault
+            raise SettingsError(
+                [f"--comfyui: no ComfyUI answers at {url} ({fault.facts.get('reason', fault)})"]
+            ) from fault
 
 
 async def serve(*, port: int, comfyui_url: str | None, browser: bool, say: Callable[[str], None]) -> None:
@@ -166,10 +176,11 @@ async def once(line: str, save: Path | None, *, comfyui_url: str | None, say: Ca
             say(str(fault) or "It took too long.")
             return False
         attachments = message.get("attachments") or []
-        if attachments and save is not None:
-            data = world.files[attachments[0]["id"]][1]
-            await asyncio.to_thread(save.write_bytes, data)
-            say(f"Saved {save}.")
+        if save is not None:
+            if attachments:
+                await asyncio.to_thread(save.write_bytes, world.files[attachments[0]["id"]][1])
+            of = f" (the first of {len(attachments)})" if len(attachments) > 1 else ""
+            say(f"Saved {save}{of}." if attachments else "There is no picture to save.")
         private = bool(message.get("flags", 0) & 64)
         return bool(attachments) or (private and save is None)
 

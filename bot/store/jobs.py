@@ -81,10 +81,6 @@ class JobStore:
         change = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed))
         return await self._change(change.values(state=target, changed_at=time.time(), **values))
 
-    async def address_message(self, job_id: str, message_id: int) -> None:
-        """Remember the message that answers a job."""
-        await self._change(jobs.update().where(jobs.c.id == job_id).values(message_id=message_id))
-
     async def add_results(self, job_id: str, found: Sequence[Result]) -> None:
         """Replace the results of a job."""
         rows = [

@@ -37,7 +37,7 @@ def build(template: Template, request: Request, node_list: NodeList, *, job_id: 
     check_request(template, request)
     roles = template.roles
     edits: dict[Place, Any] = dict.fromkeys(roles.positive, request.prompt)
-    edits |= dict.fromkeys(roles.seeds, request.seed)
+    edits |= {place: _seed(template, place, request.seed, node_list) for place in roles.seeds}
     if request.negative is not None:
         edits |= dict.fromkeys(roles.negative, request.negative)
     if request.size is not None:
@@ -53,6 +53,15 @@ def build(template: Template, request: Request, node_list: NodeList, *, job_id: 
 def frame_nodes(graph: Graph, outputs: tuple[str, ...]) -> frozenset[str]:
     """Return the output nodes that send their pictures over the socket."""
     return frozenset(node for node in outputs if "websocket" in graph.nodes[node].kind)
+
+
+def _seed(template: Template, place: Place, seed: int, node_list: NodeList) -> int:
+    """Return the seed as a node takes it: some count only to 2^32."""
+    known = node_list.get(template.graph.nodes[place.node].class_type)
+    spec = known.inputs.get(place.input) if known else None
+    if spec is None or spec.maximum is None or seed <= spec.maximum:
+        return seed
+    return seed % (int(spec.maximum) + 1)
 
 
 def _model(template: Template, place: Place, node_list: NodeList) -> str:

@@ -117,7 +117,8 @@ def read_graph(source: str) -> Graph:
     try:
         tree: object = json.loads(source.removeprefix("\ufeff"))
     except ValueError as fault:
-        raise GraphError(f"this is not JSON ({fault}); placeholders must stand inside quotes") from None
+        hint = "; placeholders must stand inside quotes" if "{{" in source or "__" in source else ""
+        raise GraphError(f"this is not JSON ({fault}){hint}") from None
     except RecursionError:
         raise GraphError("this is nested too deeply to be a workflow") from None
     return parse_graph(tree)

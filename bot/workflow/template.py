@@ -135,6 +135,11 @@ def fitting_model(template: Template, place: Place, node_list: NodeList) -> str 
     return None
 
 
+def _is_output(class_type: str, node_list: NodeList) -> bool:
+    known = node_list.get(class_type)
+    return known is not None and known.output_node
+
+
 def value_missing(value: object, choices: tuple[str, ...]) -> bool:
     """Tell whether a literal is not among a list's choices."""
     return isinstance(value, str) and value not in choices
@@ -146,12 +151,14 @@ def problems(template: Template, node_list: NodeList) -> tuple[str, ...]:
     roles = template.roles
     auto = set(template.auto_models)
     brought = {*roles.images, *roles.masks}
-    for node in template.graph.nodes.values():
-        if node.id not in roles.live:
-            continue
+    graph = template.graph
+    run = graph.upstream([one.id for one in graph.nodes.values() if _is_output(one.class_type, node_list)])
+    for node in graph.nodes.values():
         known = node_list.get(node.class_type)
-        if known is None:
+        if known is None:  # the server refuses the whole graph for it, used or not
             found.append(f"missing node {node.class_type}")
+            continue
+        if node.id not in run:
             continue
         for name, value in node.inputs.items():
             place, spec = Place(node.id, name), known.inputs.get(name)

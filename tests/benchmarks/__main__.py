@@ -34,7 +34,10 @@ def row(name: str, values: Sequence[float], unit: str, base: float | None = None
 async def measure(rounds: int) -> list[str]:
     """Run `easel run` as a process of its own between the stand-ins and measure it from outside."""
     with tempfile.TemporaryDirectory() as data:
-        async with serving_comfyui(pace=Pace(step_s=0.0)) as (comfy, url), serving_discord(enforce_limits=False) as discord:
+        async with (
+            serving_comfyui(pace=Pace(step_s=0.0)) as (comfy, url),
+            serving_discord(enforce_limits=False) as discord,
+        ):
             environment = {
                 **os.environ,
                 "DISCORD_TOKEN": discord.world.token,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bot.jobs.runner import FRAME
 from bot.model.job import Job, JobState, Result
@@ -157,9 +158,7 @@ async def test_rows_of_an_earlier_process_are_taken_up(state: JobState, server: 
         message.content = "left by an earlier process"
         async with sandbox.restarted():
             done = await person.until(lambda one: "Done in" in one.content or "⚠️" in one.content, sent)
-    if state is not JobState.DELIVERING:
-        assert "Done in" in done.content
-    elif server == "sandbox":
+    if state is not JobState.DELIVERING or server == "sandbox":
         assert "Done in" in done.content
     else:
         assert "got lost on the way" in done.content
@@ -220,7 +219,12 @@ async def test_a_template_removed_between_two_starts() -> None:
         sent, first = await delivered(sandbox, person, prompt="first")
         async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as engine:
             job = Job(
-                id="e" * 16, request=request, address=first.address, state=JobState.QUEUED, attempt=0, created_at=time.time()
+                id="e" * 16,
+                request=request,
+                address=first.address,
+                state=JobState.QUEUED,
+                attempt=0,
+                created_at=time.time(),
             )
             await JobStore(engine).add(job)
         async with sandbox.restarted():
@@ -251,7 +255,9 @@ async def test_a_late_acknowledgement_makes_no_job(sandbox: Sandbox) -> None:
     await Person(sandbox, "max").picture(await Person(sandbox, "max").says("imagine", prompt="y"))
 
 
-async def test_a_job_whose_row_is_slow_is_not_lost(sandbox: Sandbox, max_: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_job_whose_row_is_slow_is_not_lost(
+    sandbox: Sandbox, max_: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A request that is being written while the dispatcher looks for work is still run (found by the benchmark)."""
     add = JobStore.add
 
@@ -262,3 +268,92 @@ async def test_a_job_whose_row_is_slow_is_not_lost(sandbox: Sandbox, max_: Perso
 
     monkeypatch.setattr(JobStore, "add", slow_add)
     await max_.picture(await max_.says("imagine", prompt="x"))
+
+
+async def test_a_picture_that_is_hard_to_fetch(sandbox: Sandbox, max_: Person) -> None:
+    """A server in trouble at /view is asked again: the picture is there, and nothing is made twice."""
+    assert sandbox.comfyui is not None
+    sandbox.comfyui.refuse_views = [500, 503]
+    await max_.picture(await max_.says("imagine", prompt="x"))
+    assert len(sandbox.comfyui.worker.history) == 1
+
+
+async def test_a_picture_that_is_gone_is_told(sandbox: Sandbox, max_: Person) -> None:
+    """A file that the server no longer has is not asked for again and again; the member hears of it."""
+    assert sandbox.comfyui is not None
+    sandbox.comfyui.refuse_views = [404]
+    assert "error of its own" in await words(max_, prompt="x")
+
+
+async def test_an_answer_to_the_post_that_is_lost(sandbox: Sandbox, max_: Person) -> None:
+    """A prompt that was taken, but whose answer got lost, is found and not sent a second time."""
+    assert sandbox.comfyui is not None
+    sandbox.comfyui.lose_answers = 1
+    await max_.picture(await max_.says("imagine", prompt="x"))
+    assert len(sandbox.comfyui.worker.history) == 1
+
+
+async def test_an_acknowledgement_whose_answer_is_lost(sandbox: Sandbox, max_: Person) -> None:
+    """When the callback worked but was answered with a 500, its repetition is refused, and we go on all the same."""
+    sandbox.discord.world.faults.append(Fault(pattern="POST /interactions", status=500, after=True))
+    await max_.picture(await max_.says("imagine", prompt="x"))
+    sandbox.discord.world.faults.append(Fault(pattern="POST /interactions", status=500, after=True))
+    assert "not a size" in await words(max_, prompt="x", size="huge")
+
+
+async def test_a_server_that_blinks_takes_no_jobs_with_it(slow_sandbox: Sandbox) -> None:
+    """While the one server that can run a template is away for a moment, its waiting jobs wait."""
+    person = Person(slow_sandbox, "max")
+    fleet = slow_sandbox.app.fleet
+    first = await person.says("imagine", prompt="first")
+    second = await person.says("imagine", prompt="second")
+    await person.until(lambda message: "place 1" in message.content, second)
+    fleet.doubt("sandbox")
+    await person.until(lambda message: "No picture machine answers" in message.content or at_rest(message), second)
+    await person.picture(first)
+    await person.picture(second)
+
+
+async def test_what_was_left_waits_for_discord(tmp_path: Path) -> None:
+    """At a start with Discord out of reach, earlier jobs are not touched before replies can be edited."""
+    async with running(pace=FAST) as sandbox:
+        person = Person(sandbox, "max")
+        sent, first = await delivered(sandbox, person, prompt="first")
+        async with sandbox.stopped():
+            await _plant(sandbox.app.settings.store_url, first, JobState.DELIVERING, "sandbox")
+        person.reply(sent).content = "left by an earlier process"
+        sandbox.discord.world.faults.append(Fault(pattern="GET /users/@me", status=500, times=6))
+        async with sandbox.restarted():
+            await person.until(lambda one: "Done in" in one.content, sent)
+
+
+async def test_a_store_in_trouble_costs_a_round_only(
+    sandbox: Sandbox, max_: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database fault while assigning is logged, and the job is assigned in the next round."""
+    monkeypatch.setattr("bot.jobs.dispatcher.STORE_PAUSE_S", 0.05)
+    assign = JobStore.assign
+    trouble = [OperationalError("locked", None, Exception("locked"))]
+
+    async def failing(store: JobStore, job_id: str, attempt: int, *, server: str, prompt_id: str) -> bool:
+        if trouble:
+            raise trouble.pop()
+        return await assign(store, job_id, attempt, server=server, prompt_id=prompt_id)
+
+    monkeypatch.setattr(JobStore, "assign", failing)
+    await max_.picture(await max_.says("imagine", prompt="x"))
+
+
+async def test_edits_are_paced_from_the_queue_to_the_end(slow_sandbox: Sandbox) -> None:
+    """Also where a waiting job begins to run, two edits of its reply are at least 1.4 s apart (the last one may come)."""
+    person = Person(slow_sandbox, "max")
+    await person.says("imagine", prompt="first")
+    second = await person.says("imagine", prompt="second")
+    message = await person.picture(second)
+    edits = [
+        call.at for call in slow_sandbox.discord.world.calls
+        if call.method == "PATCH" and call.path.endswith(f"{second.token}/messages/{message.id}")
+    ]  # fmt: skip
+    gaps = [later - sooner for sooner, later in zip(edits, edits[1:-1], strict=False)]
+    assert len(gaps) >= 2
+    assert min(gaps) >= 1.4

@@ -102,7 +102,7 @@ def test_no_fitting_model_is_a_refusal() -> None:
 
 
 def test_one_picture_needs_no_batch() -> None:
-    """count 1 is what every template does."""
+    """Count 1 is what every template does."""
     build(template(txt2img(**{"5": node("SomeLatent")})), request(count=1), NODES, job_id="j")
 
 

@@ -26,6 +26,8 @@ def main() -> None:
         asyncio.run(_serve(args.port, Pace(args.step, args.load), args.dir))
     except KeyboardInterrupt:
         return
+    except OSError as taken:
+        parser.error(f"the port cannot be used ({taken.strerror})")
 
 
 if __name__ == "__main__":

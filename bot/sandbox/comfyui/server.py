@@ -39,6 +39,10 @@ class Comfy:
         self._counter = 0
         self.refuse_prompts: list[int] = []
         """Status codes for the next POSTs to /prompt."""
+        self.lose_answers = 0
+        """How many of the next POSTs to /prompt are taken, and then answered by a broken connection."""
+        self.refuse_views: list[int] = []
+        """Status codes for the next GETs of /view."""
 
     async def post_prompt(self, request: web.Request) -> web.Response:
         """POST /prompt."""
@@ -51,7 +55,11 @@ class Comfy:
         if not isinstance(body, dict) or "number" not in body:
             self._counter += 1
         try:
-            return web.json_response(self._queued(body, number))
+            answer = web.json_response(self._queued(body, number))
+            if self.lose_answers > 0 and request.transport is not None:
+                self.lose_answers -= 1
+                request.transport.abort()
+            return answer
         except Invalid as refusal:
             return web.json_response(refusal.body, status=400)
 
@@ -157,6 +165,12 @@ class Comfy:
         """GET /system_stats."""
         return web.json_response(_STATS)
 
+    async def view(self, request: web.Request) -> web.StreamResponse:
+        """GET /view."""
+        if self.refuse_views:
+            return web.Response(status=self.refuse_views.pop(0), text="asked to fail")
+        return await self.files.view(request)
+
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Return method, path and handler of every route that also exists below /api."""
         return [
@@ -182,7 +196,7 @@ class Comfy:
             ("GET", "/view_metadata/{folder}", _bare_404),
             ("POST", "/upload/image", self.files.upload),
             ("POST", "/upload/mask", self.files.upload_mask),
-            ("GET", "/view", self.files.view),
+            ("GET", "/view", self.view),
         ]
 
 

@@ -20,6 +20,8 @@ def main() -> None:
         asyncio.run(_serve(parser.parse_args().port))
     except KeyboardInterrupt:
         return
+    except OSError as taken:
+        parser.error(f"the port cannot be used ({taken.strerror})")
 
 
 if __name__ == "__main__":

@@ -46,17 +46,19 @@ class People:
             NotSent: no such command, or words that belong to no option.
         """
         found = _COMMAND_LINE.fullmatch(line)
-        commands = {command["name"]: command for command in self.commands_for(person, channel)}
+        commands: dict[str, Json] = {}
+        for command in self.commands_for(person, channel):
+            commands |= dict.fromkeys(_names(command, person.locale), command)
         if found is None or found["name"] not in commands:
             raise NotSent(
                 f"There is no command here like {line.split(maxsplit=1)[0] if line.split() else '(nothing)'}."
             )
         command = commands[found["name"]]
-        names = [option["name"] for option in command.get("options") or []]
-        parts = re.split(rf"(?:^|\s)({'|'.join(map(re.escape, names))}):", found["rest"]) if names else [found["rest"]]
+        own = {name: one["name"] for one in command.get("options") or [] for name in _names(one, person.locale)}
+        parts = re.split(rf"(?:^|\s)({'|'.join(map(re.escape, own))}):", found["rest"]) if own else [found["rest"]]
         if parts[0].strip():
-            raise NotSent(f"'{parts[0].strip()}' belongs to no option; write {command['name']} option:value.")
-        return command, {name: value.strip() for name, value in zip(parts[1::2], parts[2::2], strict=True)}
+            raise NotSent(f"'{parts[0].strip()}' belongs to no option; write /{found['name']} option:value.")
+        return command, {own[name]: value.strip() for name, value in zip(parts[1::2], parts[2::2], strict=True)}
 
     async def slash(self, person: Person, channel: Channel, command: Json, given: Json) -> Interaction:
         """Send a slash command.
@@ -176,6 +178,11 @@ class People:
         for watch in list(self._watches):
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
+
+
+def _names(thing: Json, locale: str) -> list[str]:
+    """Return the names by which a person may call a command or option."""
+    return list(dict.fromkeys([thing["name"], (thing.get("name_localizations") or {}).get(locale, thing["name"])]))
 
 
 def _offered(command: Json, person: Person, channel: Channel) -> bool:

@@ -14,6 +14,9 @@ export class Composer {
       event.preventDefault();
       this.send();
     });
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.command && event.target.tagName === "BUTTON") this.reset();
+    });
   }
 
   reset(text = "") {

@@ -46,7 +46,6 @@ function put(entry) {
   state.messages.set(message.id, entry);
   if (message.channel_id !== state.channel) return;
   const list = find("messages");
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 120;
   const item = messageItem(entry, { me: state.person, click, view });
   const old = list.querySelector(`[data-id="${message.id}"]`);
   if (old) {
@@ -56,7 +55,13 @@ function put(entry) {
   } else {
     list.append(item);
   }
-  if (atEnd) list.scrollTop = list.scrollHeight;
+  stick();
+}
+
+// The view follows the newest message, also while pictures load, unless the reader has scrolled up.
+let following = true;
+function stick() {
+  if (following) find("messages").scrollTop = find("messages").scrollHeight;
 }
 
 function drop(id) {
@@ -82,6 +87,7 @@ function showChannel(id) {
     else button.removeAttribute("aria-current");
   }
   find("messages").replaceChildren();
+  following = true;
   for (const entry of state.messages.values()) put(entry);
   composer.reset();
 }
@@ -89,6 +95,7 @@ function showChannel(id) {
 function showSnapshot(data) {
   Object.assign(state, { people: data.people, channels: data.channels, commands: data.commands, bot: data.bot });
   state.person = data.person;
+  sessionStorage.setItem("person", data.person);
   state.messages = new Map(data.messages.map((entry) => [entry.message.id, entry]));
   const person = find("person");
   person.replaceChildren(...data.people.map((one) => new Option(one.display, one.id, false, one.id === data.person)));
@@ -165,6 +172,14 @@ function connect(person) {
 }
 
 const composer = new Composer(find("composer"), find("offers"));
+find("messages").addEventListener("load", stick, true);
+for (const sign of ["wheel", "touchmove", "keydown", "mousedown"]) {
+  find("messages").addEventListener(sign, () => requestAnimationFrame(() => {
+    const list = find("messages");
+    following = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  }), { passive: true });
+}
+new ResizeObserver(stick).observe(find("messages"));
 find("person").addEventListener("change", (event) => connect(event.target.value));
 find("viewer").addEventListener("click", () => find("viewer").close());
-connect(null);
+connect(sessionStorage.getItem("person"));
