@@ -196,9 +196,11 @@ async def test_run_as_a_black_box(tmp_path: Path) -> None:
 
 async def test_a_wrong_token_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     """Discord's refusal of the token ends the program with a readable line that does not hold the token."""
-    async with serving_discord() as discord:
-        async with black_box(discord, "http://127.0.0.1:9", tmp_path, DISCORD_TOKEN="wrong.token.value") as process:
-            _, err = await asyncio.wait_for(process.communicate(), 30)
+    async with (
+        serving_discord() as discord,
+        black_box(discord, "http://127.0.0.1:9", tmp_path, DISCORD_TOKEN="wrong.token.value") as process,
+    ):
+        _, err = await asyncio.wait_for(process.communicate(), 30)
     text = err.decode()
     assert process.returncode == 2
     assert "does not accept this token" in text
@@ -232,6 +234,22 @@ async def _line_with(stream: asyncio.StreamReader, words: str) -> None:
             if words in line.decode():
                 return
     raise AssertionError(f"the log never said {words}")
+
+
+async def test_taken_ports_and_missing_folders_are_lines(tmp_path: Path) -> None:
+    """A port in use, and a folder that is not there, are told in a line before anything is done."""
+    async with serving_comfyui(pace=FAST) as (_, url):
+        port = url.rsplit(":", 1)[1]
+        code, _, err = await result("sandbox", "--port", port, "--no-browser")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "--port 0" in err
+    code, out, err = await result("sandbox", "--once", "/help", "--save", str(tmp_path / "no" / "x.png"))
+    assert code == 2
+    assert "there is no folder" in err
+    assert "Traceback" not in out + err
+    code, out, _ = await result("sandbox", "--once", "/help", "--save", str(tmp_path / "x.png"))
+    assert code == 1
+    assert "no picture to save" in out
 
 
 async def test_each_standin_starts_alone() -> None:

@@ -133,7 +133,7 @@ def test_every_setting_is_explained() -> None:
     ("token", "odd"),
     [("", True), ("hello", True), ("MTAwMDAwMDAwMDAwMDAwMDAwMQ.GsAnDb.abcdefghijklmnopqrstuvwxyz0", False)],
 )
-def test_the_tokens_shape(token: str, odd: bool) -> None:
+def test_the_tokens_shape(token: str, *, odd: bool) -> None:
     """A token that cannot be one is told before Discord is asked."""
     assert (load_settings(discord_token=token).token_shape_fault() is not None) is odd
 

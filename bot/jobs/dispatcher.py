@@ -226,16 +226,27 @@ class Dispatcher:
             self._enqueue(replace(job, state=JobState.QUEUED, server=None, prompt_id=None))
 
     async def _assign(self) -> None:
-        for choice in self._scheduler.plan(self._fleet.free(), self._can_run):
-            job = self._jobs.get(choice.job_id)
-            if job is None:
-                continue  # cancelled while an earlier one was written
-            prompt_id = str(uuid.uuid4())
-            self._fleet.servers[choice.server].busy.add(job.id)
-            if await self._store.assign(job.id, job.attempt, server=choice.server, prompt_id=prompt_id):
-                self._start(job, choice, prompt_id)
-            else:
-                self._forget(job.id)
+        planned = self._scheduler.plan(self._fleet.free(), self._can_run)
+        try:
+            while planned:
+                await self._assign_one(planned[0])
+                planned.pop(0)
+        finally:  # what could not be written goes back to the room
+            for choice in planned:
+                if (job := self._jobs.get(choice.job_id)) is not None:
+                    self._release(job.id)
+                    self._enqueue(job)
+
+    async def _assign_one(self, choice: Assignment) -> None:
+        job = self._jobs.get(choice.job_id)
+        if job is None:
+            return  # cancelled while an earlier one was written
+        prompt_id = str(uuid.uuid4())
+        self._fleet.servers[choice.server].busy.add(job.id)
+        if await self._store.assign(job.id, job.attempt, server=choice.server, prompt_id=prompt_id):
+            self._start(job, choice, prompt_id)
+        else:
+            self._forget(job.id)
 
     def _start(self, job: Job, choice: Assignment, prompt_id: str) -> None:
         assigned = replace(

@@ -72,7 +72,7 @@ def trace(graph: Graph, node_list: NodeList | None = None) -> Roles:
     return Roles(
         positive=positive,
         negative=tuple(place for place in negative if place not in positive),
-        seeds=_seeds(graph, live, node_list),
+        seeds=_seeds(graph, live),
         sizes=sizes,
         batches=batches,
         images=images,
@@ -159,17 +159,15 @@ def _words(graph: Graph, stages: list[Node], role: str) -> tuple[tuple[Place, ..
     return tuple(dict.fromkeys(found)), vague or len({str(word) for word in said}) > 1
 
 
-def _seeds(graph: Graph, live: frozenset[str], node_list: NodeList | None) -> tuple[Place, ...]:
+def _seeds(graph: Graph, live: frozenset[str]) -> tuple[Place, ...]:
     found: list[Place] = []
     for node in graph.nodes.values():
         if node.id not in live or (_NO_SEED.search(node.class_type) and not _is_sampler(node)):
             continue
         if node.inputs.get("add_noise") in ("disable", False) or _only_feeds(graph, node, live):
             continue
-        for name in _SEED_NAMES:
-            if name in node.inputs and (place := _number(graph, Place(node.id, name), set())):
-                found.append(place)
-    del node_list
+        places = (Place(node.id, name) for name in _SEED_NAMES if name in node.inputs)
+        found += [end for place in places if (end := _number(graph, place, set()))]
     return tuple(dict.fromkeys(found))
 
 

@@ -77,7 +77,7 @@ def test_history_tells_faults_apart() -> None:
         ("RuntimeError", "something else", False),
     ],
 )
-def test_out_of_memory_is_told_apart(kind: str, message: str, memory: bool) -> None:
+def test_out_of_memory_is_told_apart(kind: str, message: str, *, memory: bool) -> None:
     """Three ways to run out of memory are known (facts G27)."""
     event = ExecutionError(prompt_id="p", node_id="1", node_type="K", kind=kind, message=message)
     assert isinstance(execution_fault(event), OutOfMemory) is memory

@@ -14,7 +14,7 @@ from bot.delivery.transcode import picture_ending, shrink
 
 def noise(side: int, form: str = "PNG", mode: str = "RGB") -> bytes:
     out = io.BytesIO()
-    data = random.Random(5).randbytes(side * side * len(mode))
+    data = random.Random(5).randbytes(side * side * len(mode))  # noqa: S311 - noise, not secrets
     Image.frombytes(mode, (side, side), data).save(out, form)
     return out.getvalue()
 

@@ -36,7 +36,7 @@ def test_a_request_survives_storage(request_: Request) -> None:
         ("832x1216", Size(width=832, height=1216)),
         (" 512 X 768 ", Size(width=512, height=768)),
         ("1000x1000", Size(width=1000, height=1000)),
-        ("1001×1003", Size(width=1000, height=1000)),
+        ("1001\u00d71003", Size(width=1000, height=1000)),
         ("10x10", None),
         ("512", None),
         ("4096x64", None),

@@ -1,8 +1,10 @@
 """Cards: what a reply shows for each state."""
 
 import asyncio
+import io
 
 import pytest
+from PIL import Image
 
 from bot.delivery.package import Attachment, Parcel
 from bot.model.job import Failure, FailureCode, JobUpdate, Loading, Preparing, Sampling, Saving, Waiting, Working
@@ -167,10 +169,6 @@ async def test_previews_are_few_and_checked() -> None:
 
 
 def _png() -> bytes:
-    import io
-
-    from PIL import Image
-
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "PNG")
     return out.getvalue()

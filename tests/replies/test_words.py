@@ -13,7 +13,15 @@ from bot.replies.catalogue import CATALOGUES, language, text
 from bot.replies.failures import words_for, words_for_bug, words_for_error
 from bot.replies.safe import alt_text, shown
 
-HOSTILE_FACTS = {"node_type": "@everyone `x`", "node": "/srv/models", "input": "<@1>", "minutes": "30", "template": "**t**", "reference": "AB12", "message": "Traceback SECRET"}  # fmt: skip
+HOSTILE_FACTS = {
+    "node_type": "@everyone `x`",
+    "node": "/srv/models",
+    "input": "<@1>",
+    "minutes": "30",
+    "template": "**t**",
+    "reference": "AB12",
+    "message": "Traceback SECRET",
+}
 
 
 def fields(words: str) -> set[str]:

@@ -43,7 +43,7 @@ def _validator() -> Any:
 
 
 async def test_traffic_against_discords_own_description(sandbox: Sandbox) -> None:
-    """Each request of the real client and each answer of the stand-in fits Discord's OpenAPI file (allow-list aside)."""
+    """Each request of the real client and each answer of the stand-in fits Discord's OpenAPI file."""
     module, validator = _validator()
     await _play(sandbox)
     calls = sandbox.discord.world.calls

@@ -25,5 +25,5 @@ def txt2img(**more: Tree) -> Tree:
 
 
 def sampler(class_type: str = "KSampler", **inputs: Any) -> Tree:
-    base = {"seed": 1, "steps": 20, "cfg": 7, "sampler_name": "euler", "scheduler": "normal", "denoise": 1}
+    base: Tree = {"seed": 1, "steps": 20, "cfg": 7, "sampler_name": "euler", "scheduler": "normal", "denoise": 1}
     return node(class_type, **{**base, **inputs})

@@ -177,9 +177,24 @@ def test_types_of_the_server_decide() -> None:
     assert trace(parse_graph(tree), parse_node_list(info)).outputs == ("9",)
 
 
-INPUTS = st.dictionaries(st.sampled_from(["text", "positive", "negative", "seed", "model", "latent_image", "guider", "steps", "images", "width", "height"]),
-                         st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.sampled_from(["1", "2", "3", 0, 1]), max_size=3), max_size=6)  # fmt: skip
-NODES = st.fixed_dictionaries({"class_type": st.sampled_from(["KSampler", "CLIPTextEncode", "SaveImage", "ShowText", "Switch", "LoadImage", "BasicGuider"]), "inputs": INPUTS})  # fmt: skip
+NAMES = [
+    "text",
+    "positive",
+    "negative",
+    "seed",
+    "model",
+    "latent_image",
+    "guider",
+    "steps",
+    "images",
+    "width",
+    "height",
+]
+CLASSES = ["KSampler", "CLIPTextEncode", "SaveImage", "ShowText", "Switch", "LoadImage", "BasicGuider"]
+LINKS = st.lists(st.sampled_from(["1", "2", "3", 0, 1]), max_size=3)
+VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | LINKS
+INPUTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
+NODES = st.fixed_dictionaries({"class_type": st.sampled_from(CLASSES), "inputs": INPUTS})
 
 
 @given(st.fixed_dictionaries({"1": NODES, "2": NODES, "3": NODES}))

@@ -56,12 +56,12 @@ class Comfy:
             self._counter += 1
         try:
             answer = web.json_response(self._queued(body, number))
-            if self.lose_answers > 0 and request.transport is not None:
-                self.lose_answers -= 1
-                request.transport.abort()
-            return answer
         except Invalid as refusal:
             return web.json_response(refusal.body, status=400)
+        if self.lose_answers > 0 and request.transport is not None:
+            self.lose_answers -= 1
+            request.transport.abort()
+        return answer
 
     def _queued(self, body: Any, number: float) -> dict[str, Any]:
         if "prompt" not in body:
