@@ -149,6 +149,8 @@ async def _serve_discord(app: App, logged_in: asyncio.Event) -> None:
                     [f"DISCORD_TOKEN: Discord refused the connection (close code {closed.code})"]
                 ) from closed
             log.warning("discord.closed", code=closed.code)
+        except discord.PrivilegedIntentsRequired as refused:
+            raise SettingsError(["DISCORD_TOKEN: Discord refused the connection (close code 4014)"]) from refused
         except AttributeError as fault:
             # discord.py 2.7.1 trips over its own missing socket when the very first connection fails (#10520).
             if getattr(app.bot, "ws", None) is not None:

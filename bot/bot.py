@@ -7,7 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, cast
 
+import aiohttp
 import discord
+import stamina
 import structlog
 from discord import app_commands
 from discord.ext import commands
@@ -30,6 +32,7 @@ Interaction: TypeAlias = "discord.Interaction[EaselBot]"
 Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
 
 _TOKEN_LIFE_S = 15 * 60.0
+_NETWORK = (aiohttp.ClientError, OSError, TimeoutError)
 _UNKNOWN_INTERACTION, _ALREADY_ACKNOWLEDGED = 10062, 40060
 
 
@@ -104,8 +107,10 @@ async def acknowledge(
     began = time.monotonic()
     message_id: int | None = None
     try:
-        response = await interaction.response.defer(ephemeral=ephemeral, thinking=thinking)
-        message_id = response.message_id if response else None
+        async for attempt in stamina.retry_context(on=_NETWORK, attempts=3, timeout=2.0, wait_initial=0.05):
+            with attempt:
+                response = await interaction.response.defer(ephemeral=ephemeral, thinking=thinking)
+                message_id = response.message_id if response else None
     except discord.HTTPException as refused:
         # The library repeats a callback that was answered with a 5xx; if that one had worked, the second is "already
         # acknowledged", and the reply is there.
@@ -144,13 +149,24 @@ async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) 
         log.error("interaction.bug", reference=reference, exc_info=fault)
         words = words_for_bug(reference, locale)
     try:
-        await _say(interaction, words)
-    except discord.HTTPException as unheard:
-        log.warning("interaction.unanswered", code=unheard.code)
+        await answer(interaction, words)
+    except (discord.HTTPException, *_NETWORK) as unheard:
+        log.warning("interaction.unanswered", fault=type(unheard).__name__)
+
+
+async def answer(interaction: discord.Interaction[Any], words: str) -> None:
+    """Put words where the member looks: in place of "thinking…" if that is there, else only for them.
+
+    Raises:
+        discord.HTTPException, aiohttp.ClientError, OSError: Discord was out of reach, several times.
+    """
+    trouble = (*_NETWORK, discord.DiscordServerError)
+    async for attempt in stamina.retry_context(on=trouble, attempts=6, timeout=60.0, wait_initial=0.3, wait_max=10):
+        with attempt:
+            await _say(interaction, words)
 
 
 async def _say(interaction: discord.Interaction[Any], words: str) -> None:
-    """Put words where the member looks: in place of "thinking…" if that is there, else only for them."""
     kind = interaction.response.type
     if kind is discord.InteractionResponseType.deferred_channel_message:
         await interaction.edit_original_response(content=words)

@@ -11,6 +11,9 @@ import structlog
 _TOKEN_IN_URL = re.compile(r"(/webhooks/\d+/|/interactions/\d+/)[^/\s?\"']+")
 """Interaction tokens stand in Discord's paths, and discord.py logs paths."""
 
+_TOKEN_FIELD = re.compile(r"""(["']token["']\s*:\s*["'])[^"']+""")
+"""… and at DEBUG the gateway's messages, in which tokens are fields."""
+
 
 class Redactor:
     """A structlog processor that takes secrets out of every text it passes on."""
@@ -29,7 +32,7 @@ class Redactor:
         """Return the text without secrets and without interaction tokens."""
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
-        return _TOKEN_IN_URL.sub(r"\1[token]", text)
+        return _TOKEN_FIELD.sub(r"\1[token]", _TOKEN_IN_URL.sub(r"\1[token]", text))
 
 
 def configure(level: str, form: Literal["console", "json"], secrets: list[str]) -> None:

@@ -38,6 +38,14 @@ class ComfyServer(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict[str, str], repr=False)
     ca_file: Path | None = None
 
+    @field_validator("headers")
+    @classmethod
+    def _one_line(cls, headers: dict[str, str]) -> dict[str, str]:
+        if any(not part.isprintable() for pair in headers.items() for part in pair):
+            reason = "must be single lines of printable characters"
+            raise ValueError(reason)
+        return headers
+
     @field_validator("url")
     @classmethod
     def _plain_http(cls, url: str) -> str:
@@ -52,6 +60,9 @@ def _servers(value: object) -> object:
     if text.startswith(("[", "{")):
         try:
             read: Any = json.loads(text)
+        except RecursionError:
+            reason = "is nested too deeply"
+            raise ValueError(reason) from None
         except json.JSONDecodeError as fault:
             reason = f"is not valid JSON ({fault.msg} at character {fault.pos + 1})"
             raise ValueError(reason) from None
@@ -106,6 +117,9 @@ class Settings(BaseSettings):
     def _with_version(cls, url: str) -> str:
         """Accept a host, `…/api` or `…/api/v10`, and return the form that routes are appended to."""
         url = _http_address(url)
+        if urlsplit(url).username is not None:
+            reason = "must not hold a user name or a password"
+            raise ValueError(reason)
         if re.search(r"/v\d+$", url):
             return url
         return f"{url}/v10" if url.endswith("/api") else f"{url}/api/v10"
@@ -113,10 +127,15 @@ class Settings(BaseSettings):
     @field_validator("discord_gateway_url")
     @classmethod
     def _websocket(cls, url: str | None) -> str | None:
-        if url is not None and not re.match(r"wss?://[^/\s]+", url):
+        if url is not None and not re.fullmatch(r"wss?://[\w.\-\[\]]+(:\d+)?(/\S*)?", url):
             reason = "must be a ws:// or wss:// address"
             raise ValueError(reason)
         return url
+
+    @field_validator("discord_proxy")
+    @classmethod
+    def _proxy(cls, url: str | None) -> str | None:
+        return None if url is None else _http_address(url)
 
     @field_validator("comfyui_servers")
     @classmethod
@@ -173,6 +192,8 @@ def load_settings(**overrides: Any) -> Settings:
     """
     try:
         return Settings(**overrides)
+    except UnicodeDecodeError:
+        raise SettingsError([".env: is not UTF-8 text; save it as UTF-8"]) from None
     except ValidationError as error:
         raise SettingsError(
             [_line(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)]

@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.bot import EaselBot, acknowledge, acknowledge_reply
+from bot.bot import EaselBot, acknowledge, acknowledge_reply, answer
 from bot.errors import RequestError
 from bot.model.job import Job
 from bot.model.request import random_seed
@@ -69,7 +69,7 @@ def _may(interaction: discord.Interaction[Any], job: Job) -> bool:
 
 
 async def _only_for_them(interaction: discord.Interaction[Any], key: str) -> None:
-    await interaction.followup.send(text(key, interaction.locale.value), ephemeral=True)
+    await answer(interaction, text(key, interaction.locale.value))
 
 
 async def setup(bot: EaselBot) -> None:

@@ -3,7 +3,7 @@
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction, acknowledge
+from bot.bot import EaselBot, Interaction, acknowledge, answer
 from bot.replies.catalogue import localised, text
 from bot.replies.safe import shown
 
@@ -26,7 +26,7 @@ class Guide(commands.Cog):
         lines = [text(f"help.{part}", locale) for part in ("title", "imagine", "queue", "cancel", "buttons")]
         titles = ", ".join(shown(template.title, 40) for template in self._jobs.usable()[:_TEMPLATES])
         lines.append(text("help.templates", locale, templates=titles) if titles else text("help.no_templates", locale))
-        await interaction.edit_original_response(content="\n".join(lines))
+        await answer(interaction, "\n".join(lines))
 
 
 async def setup(bot: EaselBot) -> None:

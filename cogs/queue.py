@@ -3,7 +3,7 @@
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction, acknowledge
+from bot.bot import EaselBot, Interaction, acknowledge, answer
 from bot.model.job import Job
 from bot.replies.catalogue import localised, text
 from bot.replies.safe import shown
@@ -34,7 +34,7 @@ class Queue(commands.Cog):
         if view.own:
             lines.append(text("queue.yours", locale))
         lines += ["- " + _line(job, place, locale) for job, place in view.own[:_LISTED]]
-        await interaction.edit_original_response(content="\n".join(lines))
+        await answer(interaction, "\n".join(lines))
 
     @app_commands.command(name=localised("commands.cancel.name"), description=localised("commands.cancel.description"))
     @app_commands.rename(job=localised("commands.cancel.options.job.name"))
@@ -45,7 +45,7 @@ class Queue(commands.Cog):
         """Cancel the named request of the member's own, or the newest."""
         await acknowledge(interaction, ephemeral=True)
         words = await self._cancelled(interaction, job)
-        await interaction.edit_original_response(content=words)
+        await answer(interaction, words)
 
     async def _cancelled(self, interaction: Interaction, job_id: str | None) -> str:
         locale = interaction.locale.value

@@ -46,7 +46,13 @@ def test_defaults_need_nothing() -> None:
         ("DISCORD_API_URL", "discord", "address"),
         ("DISCORD_GATEWAY_URL", "http://x", "ws://"),
         ("DISCORD_SHARD_COUNT", "0", "greater"),
+        ("DISCORD_GATEWAY_URL", "ws://:::", "ws://"),
+        ("DISCORD_API_URL", "http://me:pw@h", "password"),
+        ("DISCORD_PROXY", "junk", "address"),
+        ("COMFYUI_SERVERS", "[" * 100_000, "nested"),
+        ("COMFYUI_SERVERS", '[{"name": "a", "url": "http://a", "headers": {"A": "b\\nc"}}]', "single lines"),
     ],
+    ids=lambda value: str(value)[:30],
 )
 def test_a_wrong_value_is_one_line_naming_the_variable(
     variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
@@ -120,6 +126,13 @@ def test_the_env_file_is_read(tmp_path: Path) -> None:
 
     assert settings.token() == "abc"
     assert settings.log_level == "DEBUG"
+
+
+def test_a_foreign_encoding_is_one_line(tmp_path: Path) -> None:
+    """A `.env` that is no UTF-8 is told by its name."""
+    (tmp_path / ".env").write_bytes(b"DISCORD_TOKEN=\xff\xfe")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load_settings()
 
 
 def test_every_setting_is_explained() -> None:

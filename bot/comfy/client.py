@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import stamina
 
-from bot.comfy.errors import Malformed, Rejected, ServerFault, SocketLost, Unreachable
+from bot.comfy.errors import Malformed, PictureLost, Rejected, ServerFault, SocketLost, Unreachable
 from bot.comfy.events import ComfyEvent, FeatureFlags, Status, parse_binary, parse_text
 from bot.comfy.models import (
     Finished,
@@ -229,7 +229,7 @@ class ComfyClient:
         """GET /view: the bytes of an output file. A server in trouble is asked several times: the picture is there.
 
         Raises:
-            ServerFault: the file is gone (404).
+            PictureLost: the file is gone.
         """
         params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.kind}
         async for attempt in stamina.retry_context(
@@ -237,6 +237,8 @@ class ComfyClient:
         ):
             with attempt:
                 async with translated(), self._request("GET", "/view", params=params, timeout=FILE_TIMEOUT) as reply:
+                    if reply.status == 404:
+                        raise PictureLost("the server has the file no more")
                     await _refuse(reply, "/view", (200,))
                     return await reply.read()
         raise AssertionError("a retry ends by a return or an error")
@@ -255,7 +257,7 @@ class ComfyClient:
                 return reply.status, None
             try:
                 return reply.status, await reply.json(content_type=None)
-            except ValueError as fault:
+            except (ValueError, RecursionError) as fault:
                 raise Malformed(f"{path} did not answer with JSON ({len(raw)} bytes)", what=path) from fault
 
     def _request(
@@ -275,6 +277,7 @@ class ComfyClient:
             headers=self._headers,
             ssl=self._tls,
             timeout=timeout,
+            allow_redirects=False,  # our headers are for this server only
         )
 
 

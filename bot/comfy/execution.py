@@ -135,6 +135,10 @@ class Execution:
                 raise  # nothing was sent
             log.info("comfy.answer_lost", prompt_id=self.prompt_id, fault=str(fault))
             return False
+        except ServerFault:
+            if isinstance(await self._find(), NotThere):
+                raise
+            return False  # a 500, and queued all the same (facts G2)
         return True
 
     async def _follow(self, stream: EventStream, silence_s: float) -> HistoryEntry:

@@ -9,6 +9,7 @@ from bot.delivery.limits import FILES, file_limit
 from bot.delivery.transcode import picture_ending, shrink
 
 _SAFE_ENDING = re.compile(r"\.(mp4|webm|mov|gif|webp|mp3|wav|flac|ogg|opus|glb|txt|json|png|jpe?g)$", re.IGNORECASE)
+_PICTURES = frozenset({"gif", "webp", "png", "jpg", "jpeg"})
 _AT_ONCE = asyncio.Semaphore(2)
 
 
@@ -46,8 +47,11 @@ async def pack(made: Sequence[tuple[str, bytes]], *, stem: str, alt: str, upload
 
 
 def _fit(name: str, data: bytes, limit: int) -> tuple[bytes, str] | None:
+    """Return what to send, or None: nothing in it, called a picture but none, or too large for good."""
+    ending = picture_ending(data)
+    found = _SAFE_ENDING.search(name)
+    if not data or (ending is None and (found is None or found[1].lower() in _PICTURES)):
+        return None
     if len(data) > limit:
         return shrink(data, limit)
-    found = _SAFE_ENDING.search(name)
-    ending = picture_ending(data) or (found[1].lower() if found else "bin")
-    return data, ending
+    return data, ending or str(found and found[1].lower())

@@ -35,5 +35,8 @@ def _smaller(data: bytes) -> Iterator[tuple[bytes, str]]:
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         out = io.BytesIO()
         smaller = picture if scale == 1 else ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
-        smaller.save(out, "WEBP", quality=quality)
+        try:
+            smaller.save(out, "WEBP", quality=quality)
+        except (OSError, ValueError):
+            return
         yield out.getvalue(), "webp"

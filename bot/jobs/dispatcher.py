@@ -5,8 +5,9 @@ import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,7 +29,7 @@ from bot.workflow.template import Template, Templates
 log = structlog.get_logger()
 
 STOP_S = 5.0
-STORE_PAUSE_S = 1.0
+STORE_PAUSE_S = SERVER_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,15 +205,20 @@ class Dispatcher:
                 continue  # came in while we were starting
             server = self._fleet.servers.get(job.server or "")
             if job.state is JobState.DELIVERING:
-                self._begin(job, self._redeliver(job, server))
+                self._begin(job, partial(self._redeliver, job, server))
             elif job.state is JobState.QUEUED:
                 self._enqueue(job)
+            elif job.state is JobState.HELD:
+                continue  # it waits for a moderator, not for us
             elif server is None:
                 await self._requeue(job)
             else:
                 self._scheduler.started(job.id, job.request.member_id)
                 server.busy.add(job.id)
-                self._begin(job, self._work(await self._resumed(job), server.name))
+                resumed = await self._resumed(job)
+                self._begin(resumed, partial(self._work, resumed, server.name))
+        for job in await self._store.untold():
+            self._begin(job, partial(self._tell_again, job))
         self._wake.set()
 
     async def _resumed(self, job: Job) -> Job:
@@ -252,32 +258,31 @@ class Dispatcher:
         assigned = replace(
             job, state=JobState.ASSIGNED, attempt=job.attempt + 1, server=choice.server, prompt_id=prompt_id
         )
-        self._begin(assigned, self._work(assigned, choice.server))
+        self._begin(assigned, partial(self._work, assigned, choice.server))
 
-    def _begin(self, job: Job, work: Coroutine[None, None, None]) -> None:
+    def _begin(self, job: Job, work: Callable[[], Awaitable[None]]) -> None:
         self._jobs[job.id] = job
         task = asyncio.create_task(self._guarded(job, work), name=f"job-{job.id}")
         self._tasks[job.id] = task
         task.add_done_callback(lambda done: self._ended(job.id, done))
 
     def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
+        """Whatever ended a job's task, even before its first step, its slot is free now."""
         if self._tasks.get(job_id) is task:
             del self._tasks[job_id]
+            self._forget(job_id)
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("job.left_to_the_next_start", job=job_id, exc_info=fault)
         self._wake.set()
 
-    async def _guarded(self, job: Job, work: Coroutine[None, None, None]) -> None:
-        """Whatever happens to a job, its slot is free afterwards, and a bug has a number in log and reply."""
+    async def _guarded(self, job: Job, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a job's work; a bug in it has a number in log and reply."""
         try:
-            await work
+            await work()
         except Exception:  # a bug: the member gets a number, the log gets everything
             reference = new_reference()
             log.exception("job.bug", job=job.id, reference=reference)
             await self._give_up(job, Failure(code=FailureCode.BUG, facts={"reference": reference}))
-        finally:
-            if self._tasks.get(job.id) is asyncio.current_task():
-                self._forget(job.id)
 
     async def _work(self, job: Job, server_name: str) -> None:
         """Run one job, free its slot, deliver."""
@@ -301,7 +306,15 @@ class Dispatcher:
 
     async def _redeliver(self, job: Job, server: Server | None) -> None:
         """Show again what an earlier process had made and not surely shown: the same edit of the same message."""
+        while server is not None and not server.up:  # noqa: ASYNC110 - many jobs wait, one event serves only one
+            await asyncio.sleep(SERVER_PAUSE_S)  # the files are there; their server will be, too
         await self._last_word(job, await self._runner.remade(job, self._cards(job), server))
+
+    async def _tell_again(self, job: Job) -> None:
+        """Show the end of a job that an earlier process had decided and not surely shown."""
+        cards = self._cards(job)
+        ended = cards.cancelled() if job.failure is None else cards.failed(job.failure)
+        await self._last_word(job, ended)
 
     async def _last_word(self, job: Job, card: Card | None) -> None:
         await self._stop_reporter(job.id)
@@ -362,7 +375,8 @@ class Dispatcher:
             template = self.templates.by_name.get(job.request.template) if job else None
             if job is not None and template is not None and self._fleet.unfit(template):
                 self._forget(job_id)
-                self._begin(job, self._give_up(job, Failure(code=FailureCode.TEMPLATE_UNFIT)))
+                failure = Failure(code=FailureCode.TEMPLATE_UNFIT)
+                self._begin(job, partial(self._give_up, job, failure))
 
     async def _stop(self) -> None:
         """Take no new work, stop telling, wait a little for deliveries, leave the rest to the next start."""

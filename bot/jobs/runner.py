@@ -37,8 +37,6 @@ log = structlog.get_logger()
 
 ATTEMPTS = 3
 """How often a job is begun, before what the server lost or left is told as a failure."""
-DELIVERY_ATTEMPTS = 30
-"""With the courier's waits of up to 30 s: about a quarter of an hour of Discord's absence."""
 FRAME = "socket"
 _RETRIED = (Unreachable, SocketLost, Vanished, PictureLost)
 _CODES: tuple[tuple[type[EaselError], FailureCode], ...] = (
@@ -121,7 +119,9 @@ class JobRunner:
         limit = job.address.upload_limit
         parcel = await pack(made, stem=f"easel-{job.id[:8]}", alt=alt_text(job.request.prompt), upload_limit=limit)
         if not parcel.files:
-            return await self._fail(job, cards, Failure(code=FailureCode.TOO_LARGE))
+            large = any(len(data) > limit for _, data in made)
+            code = FailureCode.TOO_LARGE if large else FailureCode.PICTURE_LOST
+            return await self._fail(job, cards, Failure(code=code))
         return cards.done(parcel, elapsed_s)
 
     async def remade(self, job: Job, cards: CardMaker, server: Server | None) -> Card | None:
@@ -159,10 +159,10 @@ class JobRunner:
         return cards.failed(failure)
 
     async def deliver(self, job: Job, cards: CardMaker, card: Card) -> None:
-        """Show the last card of a job, and close its row. Undelivered, the row stays for the next start."""
+        """Show the last card of a job, as long as it takes, and close its row; interrupted, the next start does it."""
         self.delivering.add(job.id)
         try:
-            await self._courier.edit(job.id, job.address, card, attempts=DELIVERY_ATTEMPTS)
+            await self._courier.edit(job.id, job.address, card, attempts=None)
         except ReplyGone as gone:
             log.warning("job.reply_gone", job=job.id, reason=str(gone))
         except Undelivered as fault:
@@ -172,6 +172,7 @@ class JobRunner:
             await self._refused(job, cards, refused)
         finally:
             self.delivering.discard(job.id)
+        await self._store.tell(job.id)
         if await self._store.move(job.id, job.attempt, JobState.DELIVERING, JobState.DONE):
             log.info("job.done", job=job.id)
 

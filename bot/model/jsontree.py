@@ -1,5 +1,6 @@
 """Typed doors into JSON that came from outside: a wrong shape becomes an empty value, never a crash."""
 
+import math
 from typing import Any, TypeGuard, cast
 
 JsonObject = dict[str, Any]
@@ -31,5 +32,5 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> float | None:
-    """Return the value if it is a number (a boolean is none), else None."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """Return the value if it is a finite number (a boolean is none), else None."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None

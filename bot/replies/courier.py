@@ -59,7 +59,7 @@ async def _translated() -> AsyncGenerator[None]:
         raise CardRefused(
             f"Discord refused: {fault.status}/{fault.code}", status=fault.status, code=fault.code
         ) from fault
-    except (aiohttp.ClientError, OSError, TimeoutError) as fault:
+    except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as fault:  # RuntimeError: the session is closed
         raise Undelivered("Discord is out of reach", reason=type(fault).__name__) from fault
 
 
@@ -75,8 +75,8 @@ class Courier:
     def __init__(self, client: discord.Client) -> None:
         self._client = client
 
-    async def edit(self, job_id: str, address: ReplyAddress, card: Card, *, attempts: int = 1) -> None:
-        """Show a card in a reply; faults of the network and of Discord are tried `attempts` times.
+    async def edit(self, job_id: str, address: ReplyAddress, card: Card, *, attempts: int | None = 1) -> None:
+        """Show a card in a reply; faults of the network and of Discord are tried `attempts` times (None: for ever).
 
         Raises:
             ReplyGone, FileRefused, CardRefused, Undelivered: as they say.

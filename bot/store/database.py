@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -27,7 +28,7 @@ async def open_database(url: str) -> AsyncGenerator[AsyncEngine]:
     try:
         try:
             await migrate(engine)
-        except (SQLAlchemyError, OSError) as fault:
+        except (SQLAlchemyError, CommandError, OSError) as fault:
             raise SettingsError([f"DATABASE_URL: the database cannot be opened ({type(fault).__name__})"]) from fault
         yield engine
     finally:
@@ -56,7 +57,7 @@ def _engine(url: str) -> AsyncEngine:
             parsed = parsed.set(drivername="sqlite+aiosqlite")
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(parsed)
+        engine = create_async_engine(parsed, hide_parameters=True)
     except (SQLAlchemyError, ImportError, OSError) as fault:
         raise SettingsError([f"DATABASE_URL: cannot be used ({type(fault).__name__})"]) from fault
     if engine.dialect.name == "sqlite":

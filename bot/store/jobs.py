@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.model.job import LIVE, STEPS, Failure, FailureCode, Job, JobState, ReplyAddress, Result
 from bot.model.request import Request
 from bot.store.tables import jobs, results
+
+log = structlog.get_logger()
 
 
 class JobStore:
@@ -58,10 +61,19 @@ class JobStore:
             jobs.c.member_id == member_id, jobs.c.state.in_(list(states)), jobs.c.guild_id == guild_id
         )
 
+    async def untold(self) -> list[Job]:
+        """Return the jobs that failed or were cancelled and whose reply does not surely say so."""
+        return await self._select(jobs.c.state.in_([JobState.FAILED, JobState.CANCELLED]), jobs.c.told.is_(False))
+
+    async def tell(self, job_id: str) -> None:
+        """Note that the reply shows how the job ended."""
+        await self._change(jobs.update().where(jobs.c.id == job_id).values(told=True))
+
     async def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Job]:
         query = jobs.select().where(*conditions).order_by(jobs.c.created_at, jobs.c.id)
         async with self._engine.connect() as connection:
-            return [_job(row) for row in await connection.execute(query)]
+            found = [_readable(row) for row in await connection.execute(query)]
+        return [job for job in found if job is not None]
 
     async def assign(self, job_id: str, attempt: int, *, server: str, prompt_id: str) -> bool:
         """Queued → assigned as the next attempt, with the prompt id it will have; False if somebody was faster."""
@@ -122,6 +134,15 @@ def _failure(text: str | None) -> Failure | None:
         return None
     stored = json.loads(text)
     return Failure(code=FailureCode(stored["code"]), facts=stored["facts"])
+
+
+def _readable(row: Any) -> Job | None:
+    """Return the job of a row, or None for a row that nobody of us has written; it is left for a person to look at."""
+    try:
+        return _job(row)
+    except (ValueError, KeyError, TypeError) as fault:
+        log.error("store.row_unreadable", job=row.id, fault=type(fault).__name__)  # noqa: TRY400 - the row is at fault
+        return None
 
 
 def _job(row: Any) -> Job:

@@ -91,6 +91,8 @@ def load_templates(folder: Path) -> Templates:
             found[path.stem] = load_template(path)
         except GraphError as fault:
             faults.append(TemplateFault(file=path.name, reason=str(fault)))
+        except RecursionError:
+            faults.append(TemplateFault(file=path.name, reason="its nodes are chained deeper than Easel can follow"))
     return Templates(by_name=found, faults=tuple(faults))
 
 
@@ -101,6 +103,8 @@ def load_template(path: Path) -> Template:
         GraphError: the file cannot be read, is no graph, or its manifest is faulty.
     """
     try:
+        if not path.is_file():
+            raise GraphError("it is no file")
         if path.stat().st_size > _FILE_LIMIT:
             raise GraphError("the file is larger than any workflow")
         graph = read_graph(path.read_text(encoding="utf-8"))

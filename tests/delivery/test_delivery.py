@@ -56,10 +56,11 @@ async def test_what_cannot_be_made_smaller_is_left_out() -> None:
 
 
 async def test_endings_come_from_content() -> None:
-    """A picture is named by its bytes, other files by a short list of endings, all else is bin."""
-    made = [("a.png", noise(8, "JPEG")), ("b.mp4", b"film"), ("c.exe", b"MZ"), ("d", b"")]
+    """A picture is named by its bytes, other files by a short list of endings; nothing else is sent."""
+    made = [("a.png", noise(8, "JPEG")), ("b.mp4", b"film"), ("c.exe", b"MZ"), ("d.mp4", b""), ("e.png", b"<html>")]
     parcel = await pack(made, stem="e", alt="", upload_limit=10**6)
-    assert [file.filename for file in parcel.files] == ["e-1.jpg", "e-2.mp4", "e-3.bin", "e-4.bin"]
+    assert [file.filename for file in parcel.files] == ["e-1.jpg", "e-2.mp4"]
+    assert parcel.left_out == 3
 
 
 @given(st.integers(1, 10**9), st.integers(0, 40))

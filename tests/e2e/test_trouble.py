@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.jobs.runner import FRAME
-from bot.model.job import Job, JobState, Result
+from bot.model.job import Failure, FailureCode, Job, JobState, Result
 from bot.model.request import Request
 from bot.sandbox.comfyui.server import serving as serving_comfyui
 from bot.sandbox.comfyui.worker import Pace
@@ -20,6 +20,7 @@ from bot.sandbox.discord.world import Interaction
 from bot.sandbox.run import Sandbox, running
 from bot.store.database import open_database
 from bot.store.jobs import JobStore
+from bot.store.tables import jobs
 from tests.conftest import FAST, eventually
 from tests.person import Person, at_rest
 from tests.test_cli import free_port
@@ -279,11 +280,64 @@ async def test_a_picture_that_is_hard_to_fetch(sandbox: Sandbox, max_: Person) -
     assert len(sandbox.comfyui.worker.history) == 1
 
 
-async def test_a_picture_that_is_gone_is_told(sandbox: Sandbox, max_: Person) -> None:
-    """A file that the server no longer has is not asked for again and again; the member hears of it."""
+async def test_a_picture_that_is_gone_is_made_again(sandbox: Sandbox, max_: Person) -> None:
+    """A file that the server no longer has is made once more; gone three times, the member hears of it."""
     assert sandbox.comfyui is not None
     sandbox.comfyui.refuse_views = [404]
-    assert "error of its own" in await words(max_, prompt="x")
+    await max_.picture(await max_.says("imagine", prompt="x"))
+    sandbox.comfyui.refuse_views = [404] * 3
+    assert "got lost on the way" in await words(max_, prompt="y")
+
+
+async def test_a_login_page_is_no_picture(sandbox: Sandbox, max_: Person) -> None:
+    """What a proxy answers in place of a picture is never posted."""
+    assert sandbox.comfyui is not None
+    sandbox.comfyui.refuse_views = [200]
+    assert "got lost on the way" in await words(max_, prompt="x")
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+async def test_an_end_that_was_not_told_is_told_at_the_next_start(state: JobState) -> None:
+    """A job that had failed or was cancelled when the process died says so after the start, and only then is closed."""
+    async with running(pace=FAST) as sandbox:
+        person = Person(sandbox, "max")
+        sent, first = await delivered(sandbox, person, prompt="first")
+        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as engine:
+            store = JobStore(engine)
+            await store.add(replace(first, id="d" * 16, state=JobState.QUEUED, attempt=0))
+            failure = Failure(code=FailureCode.OUT_OF_MEMORY) if state is JobState.FAILED else None
+            await store.end("d" * 16, state, failure)
+        async with sandbox.restarted():
+            wanted = "ran out of memory" if state is JobState.FAILED else "Cancelled"
+            await person.until(lambda one: wanted in one.content, sent)
+            await eventually(lambda: _all_told(sandbox), "it would be told again")
+
+
+async def _all_told(sandbox: Sandbox) -> bool:
+    async with open_database(sandbox.app.settings.store_url) as engine:
+        return await JobStore(engine).untold() == []
+
+
+async def test_a_row_that_nobody_can_read_stops_nobody() -> None:
+    """A row of odd content is logged and left; the bot starts and works."""
+    async with running(pace=FAST) as sandbox:
+        person = Person(sandbox, "max")
+        _, first = await delivered(sandbox, person, prompt="first")
+        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as engine:
+            await JobStore(engine).add(replace(first, id="c" * 16, state=JobState.QUEUED, attempt=0))
+            async with engine.begin() as connection:
+                await connection.execute(jobs.update().where(jobs.c.id == "c" * 16).values(request="{}"))
+        async with sandbox.restarted():
+            await person.picture(await person.says("imagine", prompt="second"))
+
+
+async def test_cancel_in_the_moment_of_assignment_frees_the_slot(sandbox: Sandbox, max_: Person) -> None:
+    """A job cancelled before its task's first step does not keep the slot."""
+    for _ in range(5):
+        sent = await max_.says("imagine", prompt="x")
+        await max_.says("cancel")
+        await max_.until(at_rest, sent)
+    await max_.picture(await max_.says("imagine", prompt="y"))
 
 
 async def test_an_answer_to_the_post_that_is_lost(sandbox: Sandbox, max_: Person) -> None:

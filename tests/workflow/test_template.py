@@ -1,6 +1,7 @@
 """Templates: the folder, manifests, and what a server lacks."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,35 @@ def test_a_faulty_file_takes_nobody_with_it(tmp_path: Path) -> None:
     assert set(faults) == {"ui.json", "text.json", "toml.json", "key.json", "binary.json"}
     assert "key.toml: titel" in faults["key.json"]
     assert load_templates(tmp_path / "nowhere").faults[0].reason == "there is no such folder"
+
+
+def test_a_chain_without_end_is_told(tmp_path: Path) -> None:
+    """A graph chained deeper than can be followed is a fault of that file only; what is no file is none."""
+    chain = {str(n): node("ConditioningPass", conditioning=[str(n + 1), 0]) for n in range(10, 5000)}
+    write(
+        tmp_path,
+        "deep",
+        txt2img(**chain, **{"5000": node("CLIPTextEncode", text="x")})
+        | {
+            "3": {
+                "class_type": "KSampler",
+                "inputs": {
+                    "seed": 1,
+                    "steps": 2,
+                    "positive": ["10", 0],
+                    "negative": ["7", 0],
+                    "latent_image": ["5", 0],
+                },
+            }
+        },
+    )
+    write(tmp_path, "good", txt2img())
+    os.mkfifo(tmp_path / "pipe.json")
+
+    templates = load_templates(tmp_path)
+
+    assert set(templates.by_name) == {"good"}
+    assert {fault.file for fault in templates.faults} == {"deep.json", "pipe.json"}
 
 
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("prompt_id", sa.String(36)),
         sa.Column("server", sa.Text),
         sa.Column("failure", sa.Text),
+        sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("changed_at", sa.Float, nullable=False),
     )
