@@ -60,7 +60,7 @@ async def sandbox() -> AsyncGenerator[Sandbox]:
 @pytest.fixture
 async def slow_sandbox() -> AsyncGenerator[Sandbox]:
     """As `sandbox`, but a picture takes some seconds, so that things can happen meanwhile."""
-    async with running(pace=Pace(step_s=0.15)) as world:
+    async with running(pace=Pace(step_s=0.2)) as world:
         assert await world.app.fleet_ready()
         yield world
 

@@ -305,7 +305,7 @@ async def test_buttons_work_after_a_restart() -> None:
 
 async def test_a_restart_in_mid_run_attaches_again() -> None:
     """A bot stopped while its prompt runs finds it again at the next start: delivered, and not submitted twice."""
-    async with running(pace=Pace(step_s=0.15)) as sandbox:
+    async with running(pace=Pace(step_s=0.3)) as sandbox:
         person = Person(sandbox, "max")
         sent = await person.says("imagine", prompt="a red fox")
         await person.until(lambda message: "step" in message.content, sent)

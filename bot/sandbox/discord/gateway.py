@@ -68,6 +68,8 @@ class Gateway:
         self.resumes = 0
         self.refuse = 0
         """How many of the next connections are refused with 503."""
+        self.close_code: int | None = None
+        """The code with which every IDENTIFY is answered, if not by READY."""
         self._acks: set[asyncio.Task[None]] = set()
 
     async def dispatch(self, event: str, data: Json) -> None:
@@ -119,8 +121,9 @@ class Gateway:
         await connection.send({"op": ACK, "d": None, "s": None, "t": None})
 
     async def _identify(self, connection: Connection, data: Json) -> Session | None:
-        if data.get("token") != self._world.token:
-            await connection.socket.close(code=_BAD_TOKEN, message=b"Authentication failed.")
+        code = _BAD_TOKEN if data.get("token") != self._world.token else self.close_code
+        if code is not None:
+            await connection.socket.close(code=code)
             return None
         self.identifies += 1
         self.sessions = {key: old for key, old in self.sessions.items() if old.connection is not None}
