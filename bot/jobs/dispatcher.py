@@ -15,13 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.comfy.errors import ComfyError
 from bot.errors import RequestError, new_reference
 from bot.jobs.fleet import Fleet, Server
+from bot.jobs.reporters import Reporters
 from bot.jobs.runner import JobRunner, Retry
 from bot.jobs.scheduler import Assignment, Scheduler
-from bot.model.job import WAITING, Failure, FailureCode, Job, JobState, ReplyAddress, Waiting
+from bot.model.job import WAITING, Failure, FailureCode, Job, JobState, ReplyAddress
 from bot.model.request import Request
 from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier
-from bot.replies.progress import ProgressReporter
 from bot.store.jobs import JobStore
 from bot.workflow.build import check_request
 from bot.workflow.template import Template, Templates
@@ -49,14 +49,14 @@ class Dispatcher:
     def __init__(
         self, store: JobStore, fleet: Fleet, courier: Courier, templates: Templates, default: str | None
     ) -> None:
-        self._store, self._fleet, self._courier = store, fleet, courier
+        self._store, self._fleet = store, fleet
         self.templates = templates
         self._default = default
         self._runner = JobRunner(store, courier)
         self._scheduler = Scheduler()
         self._jobs: dict[str, Job] = {}
         self._arriving: Counter[int] = Counter()
-        self._reporters: dict[str, ProgressReporter] = {}
+        self._reporters = Reporters(courier)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -146,7 +146,7 @@ class Dispatcher:
         else:
             task.cancel()
             await asyncio.wait({task})
-        await self._stop_reporter(job_id)
+        await self._reporters.stop(job_id)
         if job.prompt_id and job.server in self._fleet.servers:
             await self._interrupt(job)
         await self._runner.deliver(job, cards := self._cards(job), cards.cancelled())
@@ -193,7 +193,9 @@ class Dispatcher:
         try:
             self._drop_unfit()
             await self._assign()
-            self._tell_places()
+            waiting = [self._jobs[job_id] for job_id in self._scheduler.order() if job_id in self._jobs]
+            places = ((job, self._cards(job)) for job in waiting)
+            self._reporters.tell_places(places, reachable=self._fleet.up > 0)
         except SQLAlchemyError:
             log.exception("dispatcher.store_fault")
             await asyncio.sleep(STORE_PAUSE_S)
@@ -293,7 +295,7 @@ class Dispatcher:
             await self._give_up(job, Failure(code=FailureCode.TEMPLATE_GONE, facts=facts))
             return
         try:
-            card = await self._runner.run(job, template, server, self._reporter(job))
+            card = await self._runner.run(job, template, server, self._reporters.of(job, self._cards(job)))
         except Retry as retry:
             if retry.server_fault:
                 self._fleet.doubt(server_name)
@@ -317,7 +319,7 @@ class Dispatcher:
         await self._last_word(job, ended)
 
     async def _last_word(self, job: Job, card: Card | None) -> None:
-        await self._stop_reporter(job.id)
+        await self._reporters.stop(job.id)
         if card is not None:
             await self._runner.deliver(job, self._cards(job), card)
 
@@ -349,25 +351,6 @@ class Dispatcher:
         title = template.title if template else job.request.template
         return CardMaker(request=job.request, title=title, locale=job.address.locale)
 
-    # Places in the queue
-
-    def _tell_places(self) -> None:
-        """Show every waiting job its place; each has a reporter of its own, from here to its last card."""
-        for place, job_id in enumerate(self._scheduler.order(), 1):
-            if (job := self._jobs.get(job_id)) is not None:
-                self._reporter(job).post(Waiting(place=place, reachable=self._fleet.up > 0))
-
-    def _reporter(self, job: Job) -> ProgressReporter:
-        if job.id not in self._reporters:
-            reporter = ProgressReporter(self._cards(job), lambda card: self._courier.edit(job.id, job.address, card))
-            reporter.start(f"progress-{job.id}")
-            self._reporters[job.id] = reporter
-        return self._reporters[job.id]
-
-    async def _stop_reporter(self, job_id: str) -> None:
-        if (known := self._reporters.pop(job_id, None)) is not None:
-            await known.stop()
-
     def _drop_unfit(self) -> None:
         """A job that no server can run any more does not wait for ever."""
         for job_id in self._scheduler.order():
@@ -381,8 +364,7 @@ class Dispatcher:
     async def _stop(self) -> None:
         """Take no new work, stop telling, wait a little for deliveries, leave the rest to the next start."""
         self._stopping = True
-        for job_id in list(self._reporters):
-            await self._stop_reporter(job_id)
+        await self._reporters.stop_all()
         telling = {task for job_id, task in self._tasks.items() if job_id in self._runner.delivering}
         if telling:
             await asyncio.wait(telling, timeout=STOP_S)

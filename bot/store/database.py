@@ -1,10 +1,12 @@
 """Opening the database: pragmas, migrations, one engine."""
 
+import asyncio
+import functools
 import importlib.resources
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -15,6 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.errors import SettingsError
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 
 
 @asynccontextmanager
@@ -48,6 +53,24 @@ async def migrate(engine: AsyncEngine) -> None:
 
     async with engine.begin() as connection:
         await connection.run_sync(upgrade)
+
+
+def whole(transaction: Callable[Given, Coroutine[Any, Any, Found]]) -> Callable[Given, Coroutine[Any, Any, Found]]:
+    """Decorate a transaction: once begun it is finished, also when the task that wants it is cancelled meanwhile.
+
+    A connection that is cancelled in mid-statement is dropped unclosed by the pool, thread and all.
+    """
+
+    @functools.wraps(transaction)
+    async def finished(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+        task = asyncio.create_task(transaction(*args, **kwargs), name="store-transaction")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task})
+            raise
+
+    return finished
 
 
 def _engine(url: str) -> AsyncEngine:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.model.job import LIVE, STEPS, Failure, FailureCode, Job, JobState, ReplyAddress, Result
 from bot.model.request import Request
+from bot.store.database import whole
 from bot.store.tables import jobs, results
 
 log = structlog.get_logger()
@@ -22,6 +23,7 @@ class JobStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    @whole
     async def add(self, job: Job) -> None:
         """Insert a new job."""
         address = job.address
@@ -69,6 +71,7 @@ class JobStore:
         """Note that the reply shows how the job ended."""
         await self._change(jobs.update().where(jobs.c.id == job_id).values(told=True))
 
+    @whole
     async def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Job]:
         query = jobs.select().where(*conditions).order_by(jobs.c.created_at, jobs.c.id)
         async with self._engine.connect() as connection:
@@ -93,6 +96,7 @@ class JobStore:
         change = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed))
         return await self._change(change.values(state=target, changed_at=time.time(), **values))
 
+    @whole
     async def add_results(self, job_id: str, found: Sequence[Result]) -> None:
         """Replace the results of a job."""
         rows = [
@@ -104,6 +108,7 @@ class JobStore:
             if rows:
                 await connection.execute(results.insert(), rows)
 
+    @whole
     async def results(self, job_id: str) -> list[Result]:
         """Return the results of a job in order."""
         query = results.select().where(results.c.job_id == job_id).order_by(results.c.number)
@@ -119,6 +124,7 @@ class JobStore:
         change = jobs.update().where(jobs.c.id == job_id, jobs.c.state == source, jobs.c.attempt == attempt)
         return await self._change(change.values(state=target, changed_at=time.time(), **values))
 
+    @whole
     async def _change(self, statement: sa.Update) -> bool:
         async with self._engine.begin() as connection:
             done = await connection.execute(statement)

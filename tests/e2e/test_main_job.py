@@ -241,6 +241,7 @@ async def test_cancel_while_waiting_leaves_others_alone(slow_sandbox: Sandbox) -
     """Cancel on a waiting job takes it out before any server saw it, and the running one goes on."""
     person = Person(slow_sandbox, "max")
     first = await person.says("imagine", prompt="first")
+    await person.until(lambda message: not message.loading, first)
     second = await person.says("imagine", prompt="second")
     message = await person.until(lambda message: "place 1" in message.content, second)
 
@@ -318,7 +319,8 @@ async def test_a_restart_in_mid_run_attaches_again() -> None:
 async def test_the_queue_lists_own_requests(slow_sandbox: Sandbox) -> None:
     """/queue tells the load and the member's own places; another member's requests are not named."""
     person, other = Person(slow_sandbox, "max"), Person(slow_sandbox, "noa")
-    await person.says("imagine", prompt="first of max")
+    first = await person.says("imagine", prompt="first of max")
+    await person.until(lambda message: not message.loading, first)
     second = await person.says("imagine", prompt="second of max")
     await person.until(lambda message: "place 1" in message.content, second)
 

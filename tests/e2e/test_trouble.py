@@ -361,6 +361,7 @@ async def test_a_server_that_blinks_takes_no_jobs_with_it(slow_sandbox: Sandbox)
     person = Person(slow_sandbox, "max")
     fleet = slow_sandbox.app.fleet
     first = await person.says("imagine", prompt="first")
+    await person.until(lambda message: not message.loading, first)
     second = await person.says("imagine", prompt="second")
     await person.until(lambda message: "place 1" in message.content, second)
     fleet.doubt("sandbox")
@@ -403,7 +404,8 @@ async def test_a_store_in_trouble_costs_a_round_only(
 async def test_edits_are_paced_from_the_queue_to_the_end(slow_sandbox: Sandbox) -> None:
     """Also where a waiting job begins to run, two edits of its reply are at least 1.4 s apart (but for the last)."""
     person = Person(slow_sandbox, "max")
-    await person.says("imagine", prompt="first")
+    first = await person.says("imagine", prompt="first")
+    await person.until(lambda message: not message.loading, first)
     second = await person.says("imagine", prompt="second")
     message = await person.picture(second)
     edits = [

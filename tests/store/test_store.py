@@ -137,3 +137,14 @@ async def test_an_unusable_address_is_one_line(url: str) -> None:
     (line,) = caught.value.faults
     assert line.startswith("DATABASE_URL")
     assert url not in line
+
+
+async def test_a_cancelled_caller_leaves_no_half_done_work(engine: AsyncEngine) -> None:
+    """A transaction that was begun is finished although its caller is cancelled, and the caller does hear of it."""
+    store = JobStore(engine)
+    task = asyncio.create_task(store.add(job("a")))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await store.get("a") is not None

@@ -1,0 +1,39 @@
+"""One progress reporter a job, from its first place in the queue to its last card, so that its edits keep one pace."""
+
+from collections.abc import Iterable
+
+from bot.model.job import Job, Waiting
+from bot.replies.cards import CardMaker
+from bot.replies.courier import Courier
+from bot.replies.progress import ProgressReporter
+
+
+class Reporters:
+    """The reporters of all live jobs; each is a task of its own, started here and stopped here."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+        self._by_job: dict[str, ProgressReporter] = {}
+
+    def of(self, job: Job, cards: CardMaker) -> ProgressReporter:
+        """Return a job's reporter, started if it is new."""
+        if job.id not in self._by_job:
+            reporter = ProgressReporter(cards, lambda card: self._courier.edit(job.id, job.address, card))
+            reporter.start(f"progress-{job.id}")
+            self._by_job[job.id] = reporter
+        return self._by_job[job.id]
+
+    def tell_places(self, waiting: Iterable[tuple[Job, CardMaker]], *, reachable: bool) -> None:
+        """Show jobs their place, the first one 1; `reachable` tells whether any server answers."""
+        for place, (job, cards) in enumerate(waiting, 1):
+            self.of(job, cards).post(Waiting(place=place, reachable=reachable))
+
+    async def stop(self, job_id: str) -> None:
+        """Stop a job's reporter, if it has one: what is shown next is its last word."""
+        if (known := self._by_job.pop(job_id, None)) is not None:
+            await known.stop()
+
+    async def stop_all(self) -> None:
+        """Stop every reporter."""
+        for job_id in list(self._by_job):
+            await self.stop(job_id)
