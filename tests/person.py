@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from bot.sandbox.discord.server import Discord
 from bot.sandbox.discord.world import Interaction, Message
 from bot.sandbox.run import Sandbox
 
@@ -13,9 +14,9 @@ WAIT_S = 60.0
 class Person:
     """Sends commands, presses buttons, and waits for what the reply says."""
 
-    def __init__(self, sandbox: Sandbox, name: str, channel: str = "pictures") -> None:
-        self._people = sandbox.discord.people
-        self.world = sandbox.discord.world
+    def __init__(self, place: Sandbox | Discord, name: str, channel: str = "pictures") -> None:
+        discord = place.discord if isinstance(place, Sandbox) else place
+        self._people, self.world = discord.people, discord.world
         self.person = self.world.person_named(name)
         self.channel = self.world.channel_named(channel)
 
@@ -66,9 +67,9 @@ class Person:
             self.world.listeners.remove(hear)
         return self.reply(interaction)
 
-    async def picture(self, interaction: Interaction) -> Message:
+    async def picture(self, interaction: Interaction, within_s: float = WAIT_S) -> Message:
         """Wait for the last card, and check that it has a picture."""
-        message = await self.until(at_rest, interaction)
+        message = await self.until(at_rest, interaction, within_s)
         assert message.attachments, message.content
         return message
 

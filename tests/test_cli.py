@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.comfyui.server import serving as serving_comfyui
+from bot.sandbox.comfyui.worker import Pace
 from bot.sandbox.discord.server import Discord
 from bot.sandbox.discord.server import serving as serving_discord
 from tests.conftest import FAST, PROJECT, eventually
+from tests.person import Person
 from tests.workflow.graphs import node, txt2img
 
 pytestmark = pytest.mark.timeout(120)
@@ -270,3 +272,20 @@ async def test_each_standin_starts_alone() -> None:
         assert re.search(rb"stand-in (ComfyUI|Discord) at http://127", line)
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+async def test_a_killed_bot_takes_up_its_work(tmp_path: Path) -> None:
+    """After kill -9 in mid-run the next process finds the prompt on its server: one run, one picture, one message."""
+    async with serving_comfyui(pace=Pace(step_s=0.25)) as (comfy, url), serving_discord() as discord:
+        person = Person(discord, "max")
+        async with black_box(discord, url, tmp_path) as process:
+            await eventually(lambda: discord.gateway.connected, "it does not connect", 30)
+            await eventually(lambda: bool(discord.world.commands), "no commands", 30)
+            sent = await person.says("imagine", prompt="a red fox")
+            await person.until(lambda message: "step" in message.content, sent)
+            process.kill()
+            await process.wait()
+        async with black_box(discord, url, tmp_path):
+            await person.picture(sent)
+        assert len(comfy.worker.history) == 1
+        assert len(discord.world.messages) == 1

@@ -415,3 +415,14 @@ async def test_edits_are_paced_from_the_queue_to_the_end(slow_sandbox: Sandbox) 
     gaps = [later - sooner for sooner, later in pairwise(edits[:-1])]
     assert len(gaps) >= 2
     assert min(gaps) >= 1.4
+
+
+async def test_a_delivery_in_trouble_holds_up_nobody(sandbox: Sandbox, max_: Person) -> None:
+    """While Discord does not take one picture, the server already works for others, and theirs are delivered."""
+    stuck = await max_.says("imagine", prompt="stuck")
+    pattern = rf"PATCH /webhooks/\d+/{stuck.token}"
+    sandbox.discord.world.faults.append(Fault(pattern=pattern, status=503, times=1000))
+    await max_.picture(await max_.says("imagine", prompt="free"), within_s=15)
+    assert sandbox.comfyui is not None
+    assert len(sandbox.comfyui.worker.history) == 2
+    assert not max_.reply(stuck).attachments
