@@ -1,5 +1,6 @@
 """discord.py's client and command tree; what goes wrong in any command or button is answered here, once."""
 
+import asyncio
 import hashlib
 import importlib
 import json
@@ -32,12 +33,20 @@ Interaction: TypeAlias = "discord.Interaction[EaselBot]"
 Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
 
 _TOKEN_LIFE_S = 15 * 60.0
+HANDLERS_S = 3.0
+"""Seconds that a stop waits for commands and clicks that are being answered."""
 _NETWORK = (aiohttp.ClientError, OSError, TimeoutError)
 _UNKNOWN_INTERACTION, _ALREADY_ACKNOWLEDGED = 10062, 40060
 
 
 class EaselTree(app_commands.CommandTree["EaselBot"]):
     """Answers every fault of a command."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Let everything through; but its task is ours from now on."""
+        del interaction
+        self.client.own_task()
+        return True
 
     async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
         """Tell the member what is expected in plain words, and of a bug its number."""
@@ -64,6 +73,7 @@ class EaselBot(commands.Bot):
             proxy=proxy,
         )
         self._presses: dict[Action, Press] = {}
+        self._answering: set[asyncio.Task[Any]] = set()
 
     async def setup_hook(self) -> None:
         """Load the cogs and the buttons; nothing here needs the network."""
@@ -80,10 +90,27 @@ class EaselBot(commands.Bot):
 
     async def press(self, interaction: discord.Interaction[Any], action: Action, job_id: str) -> None:
         """Do what a button says, and answer its faults."""
+        self.own_task()
         try:
             await self._presses[action](interaction, job_id)
         except Exception as fault:  # noqa: BLE001 - this is the edge: whatever it is, the member gets an answer
             await answer_fault(interaction, fault)
+
+    def own_task(self) -> None:
+        """Take charge of the task that discord.py made for a command or a click: a stop waits for it."""
+        if (task := asyncio.current_task()) is not None:
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+    async def close(self) -> None:
+        """Give what is being answered a moment, end what is left, then close the connection."""
+        if self._answering:
+            _, late = await asyncio.wait(self._answering, timeout=HANDLERS_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        await super().close()
 
     async def payload_hash(self) -> str:
         """Return a hash of the commands as Discord would get them."""
