@@ -291,6 +291,23 @@ async def test_something_else_at_the_address() -> None:
     assert "Origin" not in seen[0]
 
 
+async def test_our_headers_do_not_follow_a_redirect() -> None:
+    """A server that sends us elsewhere is at fault: what it points to hears nothing, least of all our headers."""
+    seen: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        return web.json_response({})
+
+    async def away(_request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "/object_info"})
+
+    async with odd_server(queue=away, object_info=elsewhere) as client:
+        with pytest.raises(ServerFault):
+            await client.queue()
+    assert seen == []
+
+
 async def test_a_foreign_prompt_id_in_the_answer() -> None:
     """A server that answers with another prompt id than ours is Malformed."""
 

@@ -59,6 +59,16 @@ def test_bare_nan_is_read() -> None:
     assert not isinstance(event, Broken)
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_none_break_nothing(number: str) -> None:
+    """A tick without finite numbers is Broken, and a count that is none is 0: neither ends a healthy job."""
+    assert isinstance(
+        parse_text('{"type": "progress", "data": {"value": 1, "max": NaN}}'.replace("NaN", number)), Broken
+    )
+    status = '{"type": "status", "data": {"status": {"exec_info": {"queue_remaining": NaN}}}}'
+    assert parse_text(status.replace("NaN", number)) == Status(queue_remaining=0)
+
+
 def test_binary_layouts() -> None:
     """Types 1, 3 and 4 are taken apart byte for byte; type 2 and others are unknown."""
     assert parse_binary(struct.pack(">II", 1, 2) + b"png") == LegacyPicture(mime="image/png", data=b"png")

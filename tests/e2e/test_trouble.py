@@ -331,8 +331,8 @@ async def test_a_row_that_nobody_can_read_stops_nobody() -> None:
             await person.picture(await person.says("imagine", prompt="second"))
 
 
-async def test_cancel_in_the_moment_of_assignment_frees_the_slot(sandbox: Sandbox, max_: Person) -> None:
-    """A job cancelled before its task's first step does not keep the slot."""
+async def test_cancels_right_after_asking_leave_the_slot_free(sandbox: Sandbox, max_: Person) -> None:
+    """Five requests cancelled as soon as they were made, wherever they stood by then: the next one is delivered."""
     for _ in range(5):
         sent = await max_.says("imagine", prompt="x")
         await max_.says("cancel")
