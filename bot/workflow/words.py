@@ -1,30 +1,36 @@
 """From a sampler to the literal that holds a member's words, by role (rules: shared facts, workflows §4)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bot.workflow.graph import Graph, Link, Node, Place
+from bot.workflow.lens import NEGATIVE, POSITIVE, Lens, active_branch
 
-POSITIVE, NEGATIVE = "positive", "negative"
-
-_BUNDLES = re.compile(r"embeds|_cond$|^cond|pipe|tuple|^context|guider|prompt", re.IGNORECASE)
-_NO_CONDITIONING = re.compile(
-    r"model|clip|vae|image|latent|mask|control_?net|sampler|sigmas|noise|lora|insight|pixels|samples|frames|video|audio|upscale",
-    re.IGNORECASE,
-)
-_NO_WORDS = re.compile(r"caption|tagger|interrogat|florence|describe|blip|joytag|wd14|ocr", re.IGNORECASE)
-_SHOWS = re.compile(r"showtext|show text|previewany|show_any|showany|display", re.IGNORECASE)
 _NOT_TYPED = re.compile(
     r"separator|delimiter|mode|style|path|font|system|find|replace|filename|prefix|method|language|model|seed|"
-    r"regex|key|api|url|format|action|instruction|template|speak|output|log|control|device|type|name",
+    r"regex|pattern|key|api|url|format|action|instruction|template|speak|output|log|control|device|type|name|"
+    r"trigger|lyrics|token|weight|normali|interpret|preset|scheduler|sampler|precision|quantiz|id$",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"\{\{.*\}\}|^%\w+%$|PARAM_|_HERE|提示词|^\{\w+\}$")
+_PLACEHOLDER = re.compile(r"\{\{.*\}\}|^%\w+%$|PARAM_|_HERE|提示词|^\{\w+\}$|^\$\w+$")
 _TITLE_FOR = re.compile(r"prompt|positive|subject|scene|提示词|input", re.IGNORECASE)
-_TITLE_AGAINST = re.compile(r"style|lora|quality|suffix|trigger|constant|system|negative|prefix", re.IGNORECASE)
+_TITLE_AGAINST = re.compile(r"style|lora|quality|suffix|trigger|constant|system|prefix", re.IGNORECASE)
 _QUALITY_TAGS = re.compile(r"masterpiece|best quality|highres|8k|4k|absurdres|score_\d", re.IGNORECASE)
 _ONLY_LORA = re.compile(r"^\s*(<lora:[^>]*>\s*,?\s*)+$", re.IGNORECASE)
+_REPLACES = re.compile(r"replace|regex", re.IGNORECASE)
+_OPTIONS = frozenset({"yes", "no", "true", "false", "enable", "disable", "enabled", "disabled", "none", "on", "off",
+                      "fixed", "randomize", "increment", "decrement", "auto", "default"})  # fmt: skip
+_TEXT_FIELDS = (
+    ("text_g", "text_l"),
+    ("clip_l", "t5xxl"),
+    ("clip_l", "clip_g"),
+    ("text",),
+    ("prompt",),
+    ("tags",),
+    ("caption",),
+    ("string",),
+)
 
 Group = tuple[Place, ...]
 """The literals of one encoder: all of them take the same words."""
@@ -34,65 +40,103 @@ Group = tuple[Place, ...]
 class WordTrace:
     """One walk for one role through one graph."""
 
-    graph: Graph
+    lens: Lens
     role: str
     ambiguous: bool = False
     _seen: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
 
-    def from_sampler(self, sampler: Node) -> list[Group]:
-        """Return the groups of literals that a sampler's conditioning comes from."""
-        groups: list[Group] = []
-        for name, link in self.graph.links(sampler):
-            if name == self.role or (name not in (POSITIVE, NEGATIVE) and _BUNDLES.search(name)):
-                groups += self._conditioning(link)
-        return _distinct(groups or [self._fields(sampler)])
+    @property
+    def _graph(self) -> Graph:
+        return self.lens.graph
+
+    @property
+    def _other(self) -> str:
+        return NEGATIVE if self.role == POSITIVE else POSITIVE
+
+    def from_stage(self, stage: Node) -> list[Group]:
+        """Return the groups of literals that a sampler's conditioning, or a generator's own prompt, comes from."""
+        links = dict(self._graph.links(stage))
+        if self.role in links:
+            groups = self._conditioning(links[self.role])
+        elif isinstance(stage.inputs.get(self.role), str):
+            groups = [(Place(stage.id, self.role),)]
+        else:
+            rest = [(name, link) for name, link in links.items() if name != self._other]
+            bundles = [link for name, link in rest if self.lens.is_bundle(name, link)]
+            groups = [group for link in bundles for group in self._conditioning(link)]
+            groups = groups or [self._fields(stage) or ()]
+        return _distinct(groups)
 
     def _conditioning(self, link: Link) -> list[Group]:
-        node = self.graph.nodes[link.node]
+        node = self._graph.nodes[link.node]
         if (node.id, link.slot) in self._seen or "zeroout" in node.kind:
             return []
         self._seen.add((node.id, link.slot))
         if POSITIVE in node.inputs and NEGATIVE in node.inputs:
-            pair = self.graph.link(node.inputs[self.role])
-            return self._conditioning(pair) if pair else self._own_literal(node)
-        if own := self._fields(node):
-            return [own]
+            return self._own_side(node)
+        if self.lens.captions(node):
+            return []
+        own = self._fields(node)
+        if own is not None:
+            return [own] if own else []
         groups: list[Group] = []
-        for name, source in self.graph.links(node):
-            other = NEGATIVE if self.role == POSITIVE else POSITIVE
-            if name == self.role or (
-                name != other and not (_NO_CONDITIONING.search(name) and not _BUNDLES.search(name))
-            ):
+        branch = active_branch(self._graph, node)
+        for name, source in self._graph.links(node):
+            if branch is not None and name != branch:
+                continue
+            if name == self.role or (name != self._other and self.lens.carries_words(name, source)):
                 if self.role == NEGATIVE and name == "conditioning" and "guider" in node.kind:
                     continue  # a guider with one conditioning has no negative
                 groups += self._conditioning(source)
         return groups
 
-    def _own_literal(self, node: Node) -> list[Group]:
+    def _own_side(self, node: Node) -> list[Group]:
+        """Follow only the own side of a node that has both."""
         value = node.inputs[self.role]
-        return [(Place(node.id, self.role),)] if isinstance(value, str) else []
+        if (link := self._graph.link(value)) is None:
+            return [(Place(node.id, self.role),)] if isinstance(value, str) else []
+        if self._is_textual(link):
+            return [group] if (group := self._literals(node, [self.role])) else []
+        return self._conditioning(link)
 
-    def _fields(self, node: Node) -> Group:
-        """Return the literals behind a node's text fields, those for this role first."""
-        role, other = self.role, NEGATIVE if self.role == POSITIVE else POSITIVE
-        names = [name for name, value in node.inputs.items() if self._is_wordy(value)]
-        own = [name for name in names if role in name.lower() and not _NOT_TYPED.search(name)]
+    def _is_textual(self, link: Link) -> bool:
+        """Tell a string source from a conditioning source."""
+        kind = self.lens.source_type(link)
+        if kind:
+            return kind == "STRING"
+        source = self._graph.nodes[link.node]
+        return bool(re.search(r"string|primitive|text(?!.?encode)|prompt(?!.?encode)|styler", source.kind)) and not any(
+            "clip" in name for name in source.inputs
+        )
+
+    def _fields(self, node: Node) -> Group | None:
+        """Return the literals behind a node's text fields, those for this role first; None if it has no such field."""
+        names = [name for name, value in node.inputs.items() if self._is_wordy(name, value)]
+        own = [name for name in names if self.role in name.lower() and not _NOT_TYPED.search(name)]
         if own:
             return self._literals(node, own)
-        if any(other in name.lower() for name in names) and role == NEGATIVE:
+        if self.role == NEGATIVE and any(POSITIVE in name.lower() for name in names):
             return ()
-        for wanted in (("text_g", "text_l"), ("clip_l", "t5xxl"), ("text",), ("prompt",), ("tags",), ("string",)):
+        names = [name for name in names if self._other not in name.lower()]
+        for wanted in _TEXT_FIELDS:
             if found := [name for name in wanted if name in names]:
                 return self._literals(node, found)
-        return self._literals(node, [name for name in names if re.fullmatch(r"(text|prompt)_?\w{0,3}", name.lower())])
+        others = [name for name in names if re.search(r"text|prompt", name.lower())]
+        return self._literals(node, others) if others else None
 
-    def _is_wordy(self, value: object) -> bool:
-        return isinstance(value, str) or self.graph.link(value) is not None
+    def _is_wordy(self, name: str, value: object) -> bool:
+        if isinstance(value, str):
+            return not _NOT_TYPED.search(name.removeprefix("text_"))
+        link = self._graph.link(value)
+        if link is None:
+            return False
+        kind = self.lens.source_type(link)
+        return kind in ("", "STRING") and bool(re.search(r"text|prompt|string|tags|caption|clip_l|t5xxl", name.lower()))
 
-    def _literals(self, node: Node, names: list[str]) -> Group:
+    def _literals(self, node: Node, names: Sequence[str]) -> Group:
         places: list[Place] = []
         for name in names:
-            if (link := self.graph.link(node.inputs[name])) is None:
+            if (link := self._graph.link(node.inputs[name])) is None:
                 places.append(Place(node.id, name))
             else:
                 places += self._chosen(list(self._strings(link, set())))
@@ -100,40 +144,34 @@ class WordTrace:
 
     def _strings(self, link: Link, seen: set[str]) -> Iterator[Place]:
         """Yield the literals that a string is made of."""
-        node = self.graph.nodes[link.node]
-        if node.id in seen or _NO_WORDS.search(node.class_type):
+        node = self._graph.nodes[link.node]
+        if node.id in seen:
             return
         seen.add(node.id)
-        names = list(node.inputs)
-        if (branch := self._active_branch(node)) is not None:
-            names = [branch]
-        else:
-            own = [name for name in names if self.role in name.lower()]
-            names = own or names
-        for name in names:
+        quiet = self.lens.shows(node) or self.lens.captions(node) or "regex" in node.kind
+        for name in self._string_inputs(node):
             value = node.inputs[name]
-            if (source := self.graph.link(value)) is not None:
-                if not _NO_CONDITIONING.search(name):
+            if (source := self._graph.link(value)) is not None:
+                if self.lens.carries_text(name, source):
                     yield from self._strings(source, seen)
-            elif isinstance(value, str) and not _SHOWS.search(node.class_type) and not _NOT_TYPED.search(name):
+            elif isinstance(value, str) and not quiet and not _is_option(name, value):
                 yield Place(node.id, name)
 
-    def _active_branch(self, node: Node) -> str | None:
-        """Return the input that a constant switch lets through, or None if this is no such switch."""
-        for name in ("switch", "boolean", "cond", "condition"):
-            chosen = node.inputs.get(name)
-            if isinstance(chosen, bool):
-                wanted = (
-                    ("on_true", "true", "if_true", "tt_value")
-                    if chosen
-                    else ("on_false", "false", "if_false", "ff_value")
-                )
-                return next((branch for branch in wanted if branch in node.inputs), None)
-        return None
+    def _string_inputs(self, node: Node) -> list[str]:
+        """Return the inputs that a string node makes its output of."""
+        if (branch := active_branch(self._graph, node)) is not None:
+            return [branch]
+        names = list(node.inputs)
+        if own := [name for name in names if self.role in name.lower()]:
+            return own
+        if _REPLACES.search(node.class_type) or _REPLACES.search(str(node.inputs.get("action", ""))):
+            return [name for name in names if self._graph.link(value := node.inputs[name])
+                    or (isinstance(value, str) and not _is_option(name, value))][:1]  # fmt: skip
+        return [name for name in names if self._other not in name.lower()]
 
     def _chosen(self, places: list[Place]) -> list[Place]:
         """Keep the one literal that is most likely the member's; several make the template ambiguous."""
-        filled = [place for place in places if str(self.graph.value(place)).strip()]
+        filled = [place for place in places if str(self._graph.value(place)).strip()]
         candidates = filled or places
         if len(candidates) > 1:
             self.ambiguous = True
@@ -142,19 +180,37 @@ class WordTrace:
 
     def choose(self, groups: list[Group]) -> Group:
         """Keep one encoder's literals of several that join in one sampler."""
-        filled = [group for group in groups if any(str(self.graph.value(place)).strip() for place in group)]
+        filled = [group for group in groups if any(str(self._graph.value(place)).strip() for place in group)]
         candidates = filled or groups
         if len(candidates) > 1:
             self.ambiguous = True
         return max(candidates, key=lambda group: max(map(self._rank, group)), default=())
 
     def _rank(self, place: Place) -> tuple[int, int]:
-        words, title = str(self.graph.value(place)), self.graph.nodes[place.node].title
+        words, title = str(self._graph.value(place)), self._graph.nodes[place.node].title
         points = 4 * bool(_PLACEHOLDER.search(words)) + 2 * bool(_TITLE_FOR.search(title))
         points -= 2 * bool(_TITLE_AGAINST.search(title)) + bool(_QUALITY_TAGS.search(words))
         points -= 4 * bool(_ONLY_LORA.match(words))
         return points, len(words)
 
 
+def _is_option(name: str, value: str) -> bool:
+    """Tell a setting of a string node from a text that somebody typed."""
+    return bool(_NOT_TYPED.search(name)) or value.strip().lower() in _OPTIONS
+
+
 def _distinct(groups: list[Group]) -> list[Group]:
     return list(dict.fromkeys(group for group in groups if group))
+
+
+def titled(graph: Graph, role: str) -> Group:
+    """Return the encoders of a graph without links that say by title or text which role they are for."""
+    found: list[Place] = []
+    for node in graph.nodes.values():
+        for name in ("text", "prompt"):
+            words = node.inputs.get(name)
+            if isinstance(words, str):
+                is_negative = NEGATIVE in f"{node.title} {words}".lower()
+                if is_negative == (role == NEGATIVE):
+                    found.append(Place(node.id, name))
+    return tuple(found)
