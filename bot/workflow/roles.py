@@ -59,11 +59,12 @@ def _trace(lens: Lens) -> Roles:
     sizes, batches = numbers.sizes(lens, stages)
     images, masks = assets.pictures(lens, live)
     videos, sounds = assets.media(lens, live)
+    seeds = numbers.seeds(lens, live, stages)
     doubts = _doubts(positive, outputs, {POSITIVE: vague_positive, NEGATIVE: vague_negative})
     return Roles(
         positive=positive,
         negative=tuple(place for place in negative if place not in positive),
-        seeds=numbers.seeds(lens, live, stages),
+        seeds=seeds,
         sizes=sizes,
         batches=batches,
         images=images,
@@ -74,7 +75,7 @@ def _trace(lens: Lens) -> Roles:
         settings=numbers.settings(lens, live, stages),
         outputs=outputs,
         live=live,
-        ambiguous=doubts,
+        ambiguous=(*doubts, *_foreign(graph, seeds)),
     )
 
 
@@ -87,6 +88,11 @@ def _doubts(positive: Group, outputs: Sequence[str], vague: Mapping[str, bool]) 
     elif len(outputs) > 1:
         found.append("it has several outputs")
     return tuple(found)
+
+
+def _foreign(graph: Graph, seeds: Group) -> tuple[str, ...]:
+    linked = [place for place in seeds if graph.link(graph.value(place)) is not None]
+    return ("the seed comes from a node that Easel replaces",) if linked else ()
 
 
 def _unlinked(graph: Graph) -> Roles:

@@ -21,6 +21,8 @@ _ONLY_LORA = re.compile(r"^\s*(<lora:[^>]*>\s*,?\s*)+$", re.IGNORECASE)
 _REPLACES = re.compile(r"replace|regex", re.IGNORECASE)
 _OPTIONS = frozenset({"yes", "no", "true", "false", "enable", "disable", "enabled", "disabled", "none", "on", "off",
                       "fixed", "randomize", "increment", "decrement", "auto", "default"})  # fmt: skip
+_WRITES = re.compile(r"text.?generat|llm|ollama|\bgpt|chat", re.IGNORECASE)
+"""A model that writes the prompt: what is typed before it is an instruction to it."""
 _TEXT_FIELDS = (
     ("text_g", "text_l"),
     ("clip_l", "t5xxl"),
@@ -120,6 +122,7 @@ class WordTrace:
         names = [name for name in names if self._other not in name.lower()]
         for wanted in _TEXT_FIELDS:
             if found := [name for name in wanted if name in names]:
+                self.ambiguous |= "lyrics" in node.inputs
                 return self._literals(node, found)
         others = [name for name in names if re.search(r"text|prompt", name.lower())]
         return self._literals(node, others) if others else None
@@ -148,6 +151,7 @@ class WordTrace:
         if node.id in seen:
             return
         seen.add(node.id)
+        self.ambiguous |= bool(_WRITES.search(node.class_type))
         quiet = self.lens.shows(node) or self.lens.captions(node) or "regex" in node.kind
         for name in self._string_inputs(node):
             value = node.inputs[name]
