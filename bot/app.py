@@ -1,9 +1,9 @@
 """Builds everything, once, and takes it down in stages: one AsyncExitStack, one TaskGroup."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import aiohttp
@@ -17,18 +17,27 @@ from bot.bot import EaselBot
 from bot.errors import SettingsError
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.fleet import Fleet, make_server
+from bot.jobs.inputs import Intake
+from bot.jobs.library import Library
+from bot.jobs.machines import Machines
+from bot.replies.catalogue import text
 from bot.replies.courier import Courier
+from bot.replies.safe import shown
 from bot.services import Services
 from bot.settings import DISCORD_API, Settings
 from bot.store.database import open_database
 from bot.store.jobs import JobStore
 from bot.store.notes import NoteStore
-from bot.workflow.template import Templates, load_templates
+from bot.store.uploads import UploadStore
+from bot.workflow.template import TemplateFault
 
 log = structlog.get_logger()
 
 COMMANDS_NOTE = "commands_hash"
+FAULT_LETTERS = 300
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+FLEET_S = 2.0
+"""Seconds that the commands wait for the first server to answer."""
 _REFUSED = (4004, 4010, 4011, 4012, 4013)
 """Gateway close codes after which trying again is no use."""
 
@@ -44,8 +53,26 @@ class App:
     settings: Settings
     bot: EaselBot
     fleet: Fleet
+    library: Library
     dispatcher: Dispatcher
     notes: NoteStore
+    published: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once Discord has the commands."""
+    _telling: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"])
+
+    def tell_owners(self, faults: Sequence[TemplateFault]) -> None:
+        """Tell the owners of faulty templates, in a task of its own."""
+        listed = "\n".join(f"- `{fault.file}`: {shown(fault.reason, FAULT_LETTERS)}" for fault in faults[:5])
+        words = text("owner.template_faulty", "en", faults=listed)
+        task = asyncio.create_task(self.bot.tell_owners(words), name="tell-owners")
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def close(self) -> None:
+        """End what is still being told."""
+        for task in list(self._telling):
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def fleet_ready(self, wait_s: float = 10.0) -> bool:
         """Wait until a server answers; False if none does in time."""
@@ -84,20 +111,24 @@ async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncGen
             fleet = Fleet([make_server(session, server) for server in settings.comfyui_servers])
         except OSError as fault:
             raise SettingsError([f"COMFYUI_SERVERS: a ca_file cannot be read ({fault.strerror})"]) from fault
-        templates = _templates(settings)
+        library = _library(settings, fleet)
         bot = await stack.enter_async_context(EaselBot(proxy=settings.discord_proxy, ready_timeout_s=ready_timeout_s))
-        dispatcher = Dispatcher(JobStore(engine), fleet, Courier(bot), templates, settings.default_template)
-        bot.services = Services(jobs=dispatcher)
-        yield App(settings, bot, fleet, dispatcher, NoteStore(engine))
+        uploads = UploadStore(engine)
+        dispatcher = Dispatcher(JobStore(engine), uploads, fleet, Courier(bot), library, settings.default_template)
+        bot.services = Services(
+            dispatcher, library, Machines(fleet), Intake(uploads), owner_ids=frozenset(settings.owner_ids)
+        )
+        app = App(settings, bot, fleet, library, dispatcher, NoteStore(engine))
+        stack.push_async_callback(app.close)
+        yield app
 
 
-def _templates(settings: Settings) -> Templates:
-    templates = load_templates(settings.templates_dir)
-    for fault in templates.faults:
-        log.warning("template.faulty", file=fault.file, reason=fault.reason)
-    if settings.default_template and settings.default_template not in templates.by_name:
+def _library(settings: Settings, fleet: Fleet) -> Library:
+    library = Library(settings.templates_dir, fleet)
+    library.report(library.load())
+    if settings.default_template and settings.default_template not in library.by_name:
         raise SettingsError([f"DEFAULT_TEMPLATE: there is no {settings.default_template}.json in TEMPLATES_DIR"])
-    return templates
+    return library
 
 
 async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
@@ -112,9 +143,11 @@ async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
         async with asyncio.TaskGroup() as group:
             for name in app.fleet.servers:
                 group.create_task(app.fleet.watch(name), name=f"fleet-{name}")
+            group.create_task(app.library.watch(), name="templates")
             logged_in = asyncio.Event()
             group.create_task(_dispatch(app, logged_in), name="dispatcher")
             group.create_task(_serve_discord(app, logged_in), name="discord")
+            group.create_task(_keep_commands(app), name="commands")
     except* SettingsError as refused:
         raise refused.exceptions[0] from None
 
@@ -137,7 +170,10 @@ async def _serve_discord(app: App, logged_in: asyncio.Event) -> None:
     token = app.settings.token()
     await _until_it_works("login", lambda: _login(app.bot, token))
     logged_in.set()
+    await app.fleet_ready(FLEET_S)  # what servers can run decides what is offered
+    app.bot.publish()
     await _until_it_works("commands", lambda: sync_commands(app))
+    app.published.set()
     await _until_it_works("gateway", lambda: _find_gateway(app))
     wait_s = FIRST_WAIT_S
     while not app.bot.is_closed():
@@ -202,6 +238,19 @@ async def sync_commands(app: App) -> None:
         return
     await app.notes.write(COMMANDS_NOTE, wanted)
     log.info("commands.synced")
+
+
+async def _keep_commands(app: App) -> None:
+    """Hand Discord the commands again whenever templates or servers change what there is."""
+    changed = asyncio.Event()
+    app.library.on_change.append(changed.set)
+    app.library.on_fault.append(app.tell_owners)
+    await app.published.wait()
+    while True:
+        await changed.wait()
+        changed.clear()
+        app.bot.publish()
+        await _until_it_works("commands", lambda: sync_commands(app))
 
 
 async def _find_gateway(app: App) -> None:

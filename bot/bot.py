@@ -16,8 +16,9 @@ from discord import app_commands
 from discord.ext import commands
 from discord.http import Route
 
-from bot.errors import EaselError, new_reference
+from bot.errors import EaselError, RequestError, new_reference
 from bot.model.job import ReplyAddress
+from bot.model.request import Standing
 from bot.replies.buttons import JobButton
 from bot.replies.cards import Action
 from bot.replies.catalogue import CatalogueTranslator
@@ -73,6 +74,9 @@ class EaselBot(commands.Bot):
             proxy=proxy,
         )
         self._presses: dict[Action, Press] = {}
+        self._publish: Callable[[], None] = lambda: None
+        self.published: tuple[str, ...] = ()
+        """Names of the commands that templates have now."""
         self._answering: set[asyncio.Task[Any]] = set()
 
     async def setup_hook(self) -> None:
@@ -83,6 +87,37 @@ class EaselBot(commands.Bot):
         for name in cast("tuple[str, ...]", importlib.import_module("cogs").EXTENSIONS):
             await self.load_extension(name)
         self.add_dynamic_items(JobButton)
+
+    def on_publish(self, publish: Callable[[], None]) -> None:
+        """Say how templates become commands; a cog's duty."""
+        self._publish = publish
+
+    def publish(self) -> None:
+        """Put the commands of the templates that can be used now in place of those before."""
+        self._publish()
+
+    def is_owner_of_easel(self, member: discord.abc.User) -> bool:
+        """Tell whether somebody may use the owner's commands: by `OWNER_IDS` (people or roles), or as its maker."""
+        known = self.services.owner_ids
+        roles = {role.id for role in member.roles} if isinstance(member, discord.Member) else set[int]()
+        return member.id in known or bool(roles & known) or member.id in self._makers()
+
+    def _makers(self) -> set[int]:
+        application = self.application
+        if application is None:
+            return set()
+        team = [member.id for member in application.team.members] if application.team else []
+        return {application.owner.id, *team}
+
+    async def tell_owners(self, words: str) -> None:
+        """Send the owners a direct message; who cannot be reached finds the same in the log."""
+        people = self.services.owner_ids or self._makers()
+        for owner_id in people:
+            try:
+                channel = await self.create_dm(discord.Object(owner_id))
+                await channel.send(words[:2000])
+            except (discord.HTTPException, *_NETWORK) as fault:
+                log.info("owner.not_told", owner=owner_id, fault=type(fault).__name__)
 
     def on_press(self, action: Action, press: Press) -> None:
         """Say what a button does; a cog's duty."""
@@ -160,6 +195,27 @@ async def acknowledge_reply(interaction: discord.Interaction[Any]) -> ReplyAddre
         upload_limit=interaction.filesize_limit,
         locale=interaction.locale.value,
     )
+
+
+async def only_owner(interaction: discord.Interaction[Any]) -> bool:
+    """Let the owner's commands be used by owners; anybody else is told, and the attempt is logged.
+
+    Raises:
+        RequestError: not an owner.
+    """
+    if cast("EaselBot", interaction.client).is_owner_of_easel(interaction.user):
+        return True
+    log.warning("owner.refused", member=interaction.user.id, guild=interaction.guild_id)
+    raise RequestError("refused.owner_only")
+
+
+def standing_of(interaction: discord.Interaction[Any]) -> Standing:
+    """Return what the member may, here; a channel that does not surely say that it is for adults is not."""
+    roles = interaction.user.roles if isinstance(interaction.user, discord.Member) else []
+    channel = interaction.channel
+    place = channel.parent if isinstance(channel, discord.Thread) else channel
+    adult = isinstance(place, discord.TextChannel | discord.ForumChannel | discord.VoiceChannel) and place.is_nsfw()
+    return Standing(role_ids=frozenset(role.id for role in roles), adult_channel=adult)
 
 
 async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) -> None:

@@ -1,8 +1,11 @@
 """All that a cog may use, and nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.inputs import Intake
+from bot.jobs.library import Library
+from bot.jobs.machines import Machines
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +13,8 @@ class Services:
     """Handed to the bot once; cogs find it as `bot.services`."""
 
     jobs: Dispatcher
+    library: Library
+    machines: Machines
+    intake: Intake
+    owner_ids: frozenset[int] = field(default_factory=frozenset[int])
+    """Members who may use the owner's commands everywhere, besides the application's own owner."""

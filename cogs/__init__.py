@@ -1,3 +1,11 @@
 """Commands and buttons: parse, call one service, answer. The tuple names them all, so a missing one is an error."""
 
-EXTENSIONS = ("cogs.imagine", "cogs.queue", "cogs.guide", "cogs.buttons")
+EXTENSIONS = (
+    "cogs.imagine",
+    "cogs.queue",
+    "cogs.guide",
+    "cogs.buttons",
+    "cogs.server",
+    "cogs.models",
+    "cogs.templates",
+)

@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.bot import EaselBot, acknowledge, acknowledge_reply, answer
+from bot.bot import EaselBot, acknowledge, acknowledge_reply, answer, standing_of
 from bot.errors import RequestError
 from bot.model.job import Job
 from bot.model.request import random_seed
@@ -35,7 +35,7 @@ class Buttons(commands.Cog):
             channel_id=address.channel_id,
             locale=interaction.locale.value,
         )
-        await self._jobs.submit(request, address)
+        await self._jobs.submit(request, address, standing_of(interaction))
 
     async def delete(self, interaction: discord.Interaction[Any], job_id: str) -> None:
         """Remove the reply with the pictures."""

@@ -1,12 +1,21 @@
 """Fakes at the port: the dispatcher as cogs see it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import cast
 
 from bot.errors import RequestError
-from bot.jobs.dispatcher import QueueView
+from bot.jobs.dispatcher import Dispatcher, QueueView
+from bot.jobs.fleet import Fleet
+from bot.jobs.inputs import Intake
+from bot.jobs.library import Library
+from bot.jobs.machines import Machines
 from bot.model.job import Job, JobState, ReplyAddress
-from bot.model.request import Request
-from bot.workflow.template import Template, Templates, load_templates
+from bot.model.request import Request, Standing
+from bot.model.upload import Upload
+from bot.services import Services
+from bot.workflow.options import Kind
+from bot.workflow.template import Template
 from tests.conftest import PROJECT
 
 
@@ -14,7 +23,9 @@ class FakeJobs:
     """Keeps what cogs ask for; `fault` is raised by the next submit."""
 
     def __init__(self) -> None:
-        self.templates: Templates = load_templates(PROJECT / "templates")
+        self.library = Library(PROJECT / "templates", Fleet([]))
+        self.library.load()
+        self.standings: list[Standing] = []
         self.submitted: list[tuple[Request, ReplyAddress]] = []
         self.jobs: dict[str, Job] = {}
         self.cancelled: list[str] = []
@@ -22,17 +33,18 @@ class FakeJobs:
         self.fault: Exception | None = None
 
     def usable(self) -> list[Template]:
-        return [one for one in self.templates.by_name.values() if one.takes_words_only]
+        return self.library.usable()
 
     def template(self, name: str | None) -> Template:
-        found = self.templates.by_name.get(name or "sd15")
+        found = self.library.by_name.get(name or "sd15")
         if found is None:
             raise RequestError("refused.unknown_template", template=name)
         return found
 
-    async def submit(self, request: Request, address: ReplyAddress) -> None:
+    async def submit(self, request: Request, address: ReplyAddress, standing: Standing) -> None:
         if self.fault is not None:
             raise self.fault
+        self.standings.append(standing)
         self.submitted.append((request, address))
 
     async def find(self, job_id: str) -> Job | None:
@@ -61,3 +73,21 @@ class FakeJobs:
         job = Job(id=job_id, request=request, address=address, state=JobState.QUEUED, attempt=0, created_at=0)
         self.jobs[job_id] = replace(job, **more)  # pyright: ignore[reportArgumentType]
         return self.jobs[job_id]
+
+
+class FakeIntake:
+    """Takes every file in unseen."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Kind, bytes]] = []
+
+    async def take(self, member_id: int, kind: Kind, size: int, read: Callable[[], Awaitable[bytes]]) -> Upload:
+        data = await read()
+        self.taken.append((kind, data))
+        return Upload(id=f"upload-{len(self.taken)}", ending="png", data=data)
+
+
+def fake_services(jobs: FakeJobs) -> Services:
+    """Services as cogs see them, with nothing behind them."""
+    intake = cast("Intake", FakeIntake())
+    return Services(cast("Dispatcher", jobs), jobs.library, Machines(jobs.library.fleet), intake)

@@ -13,13 +13,14 @@ LAYERS = (
     {"bot.workflow", "bot.moderation", "bot.replies"},
     {"bot.jobs"},
     {"bot.services"},
-    {"bot.bot", "bot.web", "bot.check"},
+    {"bot.bot", "bot.web", "bot.workshop"},
+    {"bot.check", "bot.publishing"},
     {"cogs", "bot.app"},
     {"bot.sandbox"},
     {"bot.__main__"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
-COGS_SEE = {"cogs", "bot.bot", "bot.services", "bot.replies", "bot.model", "bot.errors"}
+COGS_SEE = {"cogs", "bot.bot", "bot.publishing", "bot.services", "bot.replies", "bot.model", "bot.errors"}
 STANDINS = ("bot.sandbox.comfyui", "bot.sandbox.discord")
 SOURCES = sorted([*ROOT.glob("bot/**/*.py"), *ROOT.glob("cogs/**/*.py")])
 

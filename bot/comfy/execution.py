@@ -75,6 +75,11 @@ class Execution:
     graph: Mapping[str, Any]
     prompt_id: str
     frame_nodes: frozenset[str]
+    pnginfo: Mapping[str, Any] | None = None
+    """Text chunks for the PNGs that the server saves."""
+    wanted: tuple[str, ...] | None = None
+    """The nodes whose files count; None: all that saved something."""
+    limit_s: float = LIMIT_S
     on_event: Callable[[ComfyEvent], None]
     on_pending: Callable[[int], None]
     _node: str | None = None
@@ -95,13 +100,13 @@ class Execution:
         except TimeoutError as late:
             with suppress(ComfyError):
                 await self.client.cancel(self.prompt_id)
-            raise TimedOut("the prompt ran too long", minutes=round(LIMIT_S / 60)) from late
+            raise TimedOut("the prompt ran too long", minutes=max(1, round(self.limit_s / 60))) from late
         return self._outputs(entry)
 
     def _begun(self) -> None:
         """Start the clock: waiting behind others on the server does not count."""
         if self._limit is not None and self._limit.when() is None:
-            self._limit.reschedule(asyncio.get_running_loop().time() + LIMIT_S)
+            self._limit.reschedule(asyncio.get_running_loop().time() + self.limit_s)
 
     async def _until_over(self, *, submitted: bool) -> HistoryEntry:
         """Open sockets, each with an id of its own, until one of them has seen the prompt's end."""
@@ -129,7 +134,7 @@ class Execution:
     async def _submit(self, client_id: str) -> bool:
         """POST the prompt; False if the answer was lost: then it may have been taken, and is looked for (facts G19)."""
         try:
-            await self.client.submit(self.graph, prompt_id=self.prompt_id, client_id=client_id)
+            await self.client.submit(self.graph, prompt_id=self.prompt_id, client_id=client_id, pnginfo=self.pnginfo)
         except Unreachable as fault:
             if isinstance(fault.__cause__, aiohttp.ClientConnectorError):
                 raise  # nothing was sent
@@ -223,7 +228,8 @@ class Execution:
     def _outputs(self, entry: HistoryEntry) -> Outputs:
         if entry.fault is not None:
             raise entry.fault
-        files = [file for listed in entry.files.values() for file in listed]
+        wanted = self.wanted
+        files = [file for node, listed in entry.files.items() if wanted is None or node in wanted for file in listed]
         saved = [file for file in files if file.kind == "output"] or files
         if self.frame_nodes and not saved and (self._detached or not self._frames):
             raise PictureLost("pictures went out while nobody listened")

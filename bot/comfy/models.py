@@ -75,6 +75,10 @@ class InputSpec:
     choices: tuple[str, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
+    step: float | None = None
+    default: str | int | float | bool | None = None
+    uploaded: bool = False
+    """Whether its choices are files that people upload, so that a file not listed yet may come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +89,78 @@ class NodeClass:
     inputs: Mapping[str, InputSpec]
     outputs: tuple[str, ...]
     output_node: bool
+    output_names: tuple[str, ...] = ()
+    title: str = ""
+    description: str = ""
+    category: str = ""
+
+    def slot(self, wanted: str) -> int | None:
+        """Return the slot of an output by its type, else by its name; None if it has no such output."""
+        if wanted in self.outputs:
+            return self.outputs.index(wanted)
+        return self.output_names.index(wanted) if wanted in self.output_names else None
 
 
 NodeList: TypeAlias = Mapping[str, NodeClass]
 """All node classes of a server, by class name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device that computes; memory in bytes."""
+
+    name: str
+    type: str
+    memory_total: int
+    memory_free: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemStats:
+    """GET /system_stats; bytes, empty where a version does not tell."""
+
+    version: str
+    system: str
+    python: str
+    torch: str
+    memory_total: int
+    memory_free: int
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """GET /features. `upload_limit` in bytes."""
+
+    preview_metadata: bool
+    upload_limit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploaded:
+    """A file that the server took, under the name that it gave it."""
+
+    name: str
+    subfolder: str
+    folder: str
+
+    @property
+    def value(self) -> str:
+        """What a LoadImage node calls it."""
+        path = f"{self.subfolder}/{self.name}" if self.subfolder else self.name
+        return path if self.folder == "input" else f"{path} [{self.folder}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFile:
+    """A file below a folder of user data; size in bytes, times in milliseconds since 1970."""
+
+    path: str
+    size: int
+    modified: float
+
+
+StoredFile: TypeAlias = UserFile
 
 
 def parse_queue(body: object) -> QueueState:
@@ -207,7 +279,16 @@ def _node_class(name: str, info: JsonObject) -> NodeClass:
         for input_name, spec in obj(declared.get(part)).items()
     }
     outputs = tuple(text(output) or "COMBO" for output in items(info.get("output")))
-    return NodeClass(name=name, inputs=inputs, outputs=outputs, output_node=info.get("output_node") is True)
+    return NodeClass(
+        name=name,
+        inputs=inputs,
+        outputs=outputs,
+        output_node=info.get("output_node") is True,
+        output_names=tuple(text(one) for one in items(info.get("output_name"))),
+        title=text(info.get("display_name")),
+        description=text(info.get("description")),
+        category=text(info.get("category")),
+    )
 
 
 def _input_spec(spec: object, *, required: bool) -> InputSpec:
@@ -215,15 +296,91 @@ def _input_spec(spec: object, *, required: bool) -> InputSpec:
     parts = items(spec)
     kind: Any = parts[0] if parts else ""
     options = obj(parts[1]) if len(parts) > 1 else {}
-    if is_list(kind):
-        return InputSpec(type="COMBO", required=required, choices=_choices(kind))
-    if kind == "COMBO":
-        listed = options.get("options")
-        return InputSpec(type="COMBO", required=required, choices=_choices(listed) if is_list(listed) else None)
+    listed = kind if is_list(kind) else options.get("options") if kind == "COMBO" else None
+    default = options.get("default")
     return InputSpec(
-        type=text(kind), required=required, minimum=number(options.get("min")), maximum=number(options.get("max"))
+        type="COMBO" if is_list(kind) else text(kind),
+        required=required,
+        choices=_choices(listed) if is_list(listed) else None,
+        minimum=number(options.get("min")),
+        maximum=number(options.get("max")),
+        step=number(options.get("step")),
+        default=default if isinstance(default, str | int | float | bool) else None,
+        uploaded=any(name.endswith("_upload") and value is True for name, value in options.items()),
     )
 
 
 def _choices(values: list[Any]) -> tuple[str, ...]:
     return tuple(str(value) for value in values)
+
+
+def parse_histories(body: object) -> dict[str, HistoryEntry]:
+    """Read GET /history."""
+    entries = ((prompt_id, parse_history(body, prompt_id)) for prompt_id in obj(body))
+    return {prompt_id: entry for prompt_id, entry in entries if entry is not None}
+
+
+def parse_names(body: object) -> tuple[str, ...]:
+    """Read a list of names."""
+    return tuple(name for name in items(body) if isinstance(name, str))
+
+
+def _whole(value: object) -> int:
+    return int(number(value) or 0)
+
+
+def parse_system_stats(body: object) -> SystemStats:
+    """Read GET /system_stats."""
+    system = obj(obj(body).get("system"))
+    return SystemStats(
+        version=text(system.get("comfyui_version")),
+        system=text(system.get("os")),
+        python=text(system.get("python_version")).split(" ")[0],
+        torch=text(system.get("pytorch_version")),
+        memory_total=_whole(system.get("ram_total")),
+        memory_free=_whole(system.get("ram_free")),
+        devices=tuple(
+            Device(
+                name=text(device.get("name")),
+                type=text(device.get("type")),
+                memory_total=_whole(device.get("vram_total")),
+                memory_free=_whole(device.get("vram_free")),
+            )
+            for device in items(obj(body).get("devices"))
+            if is_object(device)
+        ),
+    )
+
+
+def parse_features(body: object) -> Features:
+    """Read GET /features; the limit may be a float."""
+    limit = number(obj(body).get("max_upload_size"))
+    return Features(
+        preview_metadata=obj(body).get("supports_preview_metadata") is True,
+        upload_limit=None if limit is None else int(limit),
+    )
+
+
+def parse_uploaded(body: object) -> Uploaded | None:
+    """Read the answer to an upload."""
+    name = text(obj(body).get("name"))
+    if not name:
+        return None
+    kind = text(obj(body).get("type"))
+    return Uploaded(name=name, subfolder=text(obj(body).get("subfolder")), folder=kind if kind in _FOLDERS else "input")
+
+
+def parse_stored(body: object) -> StoredFile | None:
+    """Read what was written to user data."""
+    path = text(obj(body).get("path"))
+    if not path:
+        return None
+    return UserFile(path=path, size=_whole(obj(body).get("size")), modified=number(obj(body).get("modified")) or 0.0)
+
+
+def parse_user_files(body: object) -> tuple[UserFile, ...]:
+    """Read GET /userdata with full_info; older servers list bare paths."""
+    found = (
+        UserFile(path=one, size=0, modified=0.0) if isinstance(one, str) else parse_stored(one) for one in items(body)
+    )
+    return tuple(one for one in found if one is not None)

@@ -15,16 +15,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.comfy.errors import ComfyError
 from bot.errors import RequestError, new_reference
 from bot.jobs.fleet import Fleet, Server
+from bot.jobs.inputs import check_masks
+from bot.jobs.library import Library
 from bot.jobs.reporters import Reporters
 from bot.jobs.runner import JobRunner, Retry
 from bot.jobs.scheduler import Assignment, Scheduler
 from bot.model.job import WAITING, Failure, FailureCode, Job, JobState, ReplyAddress
-from bot.model.request import Request
+from bot.model.request import Request, Standing
 from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier
 from bot.store.jobs import JobStore
-from bot.workflow.build import check_request
-from bot.workflow.template import Template, Templates
+from bot.store.uploads import UploadStore
+from bot.workflow.build import check_names, check_request, loras_of, prompts
+from bot.workflow.matching import resolve
+from bot.workflow.template import Template
 
 log = structlog.get_logger()
 
@@ -43,16 +47,35 @@ class QueueView:
     own: tuple[tuple[Job, int | None], ...]
 
 
+def check_standing(template: Template, standing: Standing) -> None:
+    """Refuse a template that this member may not use, or not here.
+
+    Raises:
+        RequestError: it is for certain roles, or for age-restricted channels.
+    """
+    manifest = template.manifest
+    if manifest.age_restricted and not standing.adult_channel:
+        raise RequestError("refused.age_restricted", template=template.title)
+    if manifest.roles_allowed and not standing.role_ids & set(manifest.roles_allowed):
+        raise RequestError("refused.roles_only", template=template.title)
+
+
 class Dispatcher:
     """Everything between a command and a runner. `run` must be running for anything to happen."""
 
     def __init__(
-        self, store: JobStore, fleet: Fleet, courier: Courier, templates: Templates, default: str | None
+        self,
+        store: JobStore,
+        uploads: UploadStore,
+        fleet: Fleet,
+        courier: Courier,
+        library: Library,
+        default: str | None,
     ) -> None:
-        self._store, self._fleet = store, fleet
-        self.templates = templates
+        self._store, self._uploads, self._fleet = store, uploads, fleet
+        self._library = library
         self._default = default
-        self._runner = JobRunner(store, courier)
+        self._runner = JobRunner(store, uploads, courier)
         self._scheduler = Scheduler()
         self._jobs: dict[str, Job] = {}
         self._arriving: Counter[int] = Counter()
@@ -60,17 +83,14 @@ class Dispatcher:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
-        fleet.on_change = self._wake.set
+        fleet.on_change.append(self._wake.set)
+        library.on_change.append(self._wake.set)
 
     # What members do
 
     def usable(self) -> list[Template]:
-        """Return the templates that `/imagine` can use now, in order of name."""
-        return [
-            template
-            for template in self.templates.by_name.values()
-            if template.takes_words_only and not self._fleet.unfit(template)
-        ]
+        """Return the templates that can be used now, in order of name."""
+        return self._library.usable()
 
     def template(self, name: str | None) -> Template:
         """Return the named template, or the default one: the owner's, else the first that can run.
@@ -78,7 +98,7 @@ class Dispatcher:
         Raises:
             RequestError: there is none of that name, or none at all.
         """
-        known = self.templates.by_name
+        known = self._library.by_name
         if name is None:
             name = self._default if self._default in known else None
         if name is None:
@@ -93,18 +113,21 @@ class Dispatcher:
             raise RequestError("refused.unknown_template", template=name)
         return found
 
-    async def submit(self, request: Request, address: ReplyAddress) -> Job:
+    async def submit(self, request: Request, address: ReplyAddress, standing: Standing) -> Job:
         """Store a request and queue it; the row is committed before this returns.
 
         Raises:
-            RequestError: it cannot be done, or the member has too many waiting.
+            RequestError: it cannot be done, this member may not, or has too many waiting.
         """
         if self._stopping:
             raise RequestError("refused.stopping")
         template = self.template(request.template)
+        check_standing(template, standing)
         check_request(template, request)
         if self._fleet.unfit(template):
             raise RequestError("refused.template_unfit", template=template.title)
+        self._check_names(template, request)
+        await check_masks(template, request, self._uploads)
         if not self.has_room(request.member_id):
             raise RequestError("refused.too_many_waiting", limit=self._scheduler.waiting_limit)
         job = Job(
@@ -124,6 +147,16 @@ class Dispatcher:
         log.info("job.queued", job=job.id, template=template.name)
         self._wake.set()
         return job
+
+    def _check_names(self, template: Template, request: Request) -> None:
+        """Refuse LoRAs and embeddings that no server has which could run this."""
+        servers = [
+            one for one in self._fleet.servers.values() if one.node_list and self._fleet.can_run(template, one.name)
+        ]
+        if servers:
+            loras = [name for one in servers for name in loras_of(one.node_list)]
+            embeddings = [name for one in servers for name in one.embeddings]
+            check_names(prompts(template, request), list(dict.fromkeys(loras)), list(dict.fromkeys(embeddings)))
 
     def has_room(self, member_id: int) -> bool:
         """Tell whether a member may have one more waiting."""
@@ -289,7 +322,7 @@ class Dispatcher:
     async def _work(self, job: Job, server_name: str) -> None:
         """Run one job, free its slot, deliver."""
         server = self._fleet.servers[server_name]
-        template = self.templates.by_name.get(job.request.template)
+        template = self._library.by_name.get(job.request.template)
         if template is None:
             facts = {"template": job.request.template}
             await self._give_up(job, Failure(code=FailureCode.TEMPLATE_GONE, facts=facts))
@@ -328,8 +361,23 @@ class Dispatcher:
             await self._last_word(job, self._cards(job).failed(failure))
 
     def _can_run(self, job_id: str, server: str) -> bool:
-        template = self.templates.by_name.get(self._jobs[job_id].request.template)
-        return template is None or self._fleet.can_run(template, server)
+        request = self._jobs[job_id].request
+        template = self._library.by_name.get(request.template)
+        return template is None or (
+            self._fleet.can_run(template, server) and self._has_names(template, request, server)
+        )
+
+    def _has_names(self, template: Template, request: Request, server: str) -> bool:
+        """Tell whether a server has the LoRAs that a prompt names."""
+        try:
+            said = prompts(template, request)
+        except RequestError:
+            return True  # the template has changed since; the runner tells
+        wanted = [lora.name for prompt in said.values() for lora in prompt.loras]
+        if not wanted:
+            return True
+        known = loras_of(self._fleet.servers[server].node_list)
+        return all(resolve(name, known) is not None for name in wanted)
 
     def _enqueue(self, job: Job) -> None:
         self._jobs[job.id] = job
@@ -347,7 +395,7 @@ class Dispatcher:
         self._wake.set()
 
     def _cards(self, job: Job) -> CardMaker:
-        template = self.templates.by_name.get(job.request.template)
+        template = self._library.by_name.get(job.request.template)
         title = template.title if template else job.request.template
         return CardMaker(request=job.request, title=title, locale=job.address.locale)
 
@@ -355,7 +403,7 @@ class Dispatcher:
         """A job that no server can run any more does not wait for ever."""
         for job_id in self._scheduler.order():
             job = self._jobs.get(job_id)
-            template = self.templates.by_name.get(job.request.template) if job else None
+            template = self._library.by_name.get(job.request.template) if job else None
             if job is not None and template is not None and self._fleet.unfit(template):
                 self._forget(job_id)
                 failure = Failure(code=FailureCode.TEMPLATE_UNFIT)

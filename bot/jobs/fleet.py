@@ -13,7 +13,8 @@ from bot.comfy.client import ComfyClient
 from bot.comfy.errors import ComfyError
 from bot.comfy.models import NodeClass, NodeList
 from bot.settings import ComfyServer
-from bot.workflow.template import Template, problems
+from bot.workflow.fitness import problems
+from bot.workflow.template import Template
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ class Server:
     slots: int
     up: bool = False
     node_list: NodeList = field(default_factory=dict[str, NodeClass])
+    embeddings: tuple[str, ...] = ()
     busy: set[str] = field(default_factory=set[str])
     """Job ids that hold a slot."""
 
@@ -41,7 +43,7 @@ class Fleet:
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self.servers: Mapping[str, Server] = {server.name: server for server in servers}
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: list[Callable[[], None]] = []
         self.news = asyncio.Event()
         """Set at every change, for who waits for a server."""
         self._hurry: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self.servers}
@@ -55,9 +57,10 @@ class Fleet:
             try:
                 if not server.up or loop.time() - listed_at > NODE_LIST_S:
                     server.node_list = await server.client.node_list()
+                    server.embeddings = await server.client.embeddings()
                     listed_at = loop.time()
-                    self._forget(name)
-                    self.on_change()
+                    self.forget()
+                    self._changed()
                 else:
                     await server.client.queue()
                 self._flag(server, up=True)
@@ -93,6 +96,9 @@ class Fleet:
 
     def can_run(self, template: Template, name: str) -> bool:
         """Tell whether a server has all that a template needs."""
+        named = template.manifest.servers
+        if named is not None and name not in named:
+            return False
         key = (template.name, name)
         if key not in self._fits:
             self._fits[key] = not problems(template, self.servers[name].node_list)
@@ -100,11 +106,17 @@ class Fleet:
 
     def unfit(self, template: Template) -> bool:
         """Tell whether every server that was ever seen lacks something; one that is away for a while still counts."""
-        seen = [server.name for server in self.servers.values() if server.node_list]
+        named = template.manifest.servers
+        seen = [one.name for one in self.servers.values() if one.node_list and (named is None or one.name in named)]
         return bool(seen) and not any(self.can_run(template, name) for name in seen)
 
-    def _forget(self, name: str) -> None:
-        self._fits = {key: fits for key, fits in self._fits.items() if key[1] != name}
+    def forget(self) -> None:
+        """Forget which templates fit: one of them, or a node list, was read anew."""
+        self._fits.clear()
+
+    def _changed(self) -> None:
+        for listener in self.on_change:
+            listener()
 
     def _flag(self, server: Server, *, up: bool, reason: str = "") -> None:
         if server.up == up:
@@ -112,7 +124,7 @@ class Fleet:
         server.up = up
         log.info("fleet.server_up" if up else "fleet.server_down", server=server.name, reason=reason)
         self.news.set()
-        self.on_change()
+        self._changed()
 
 
 def make_server(session: aiohttp.ClientSession, settings: ComfyServer) -> Server:

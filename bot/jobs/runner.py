@@ -18,19 +18,23 @@ from bot.comfy.errors import (
     Unreachable,
     Vanished,
 )
-from bot.comfy.execution import Execution, Outputs
+from bot.comfy.execution import LIMIT_S, Execution, Outputs
 from bot.delivery.package import pack
 from bot.errors import EaselError, RequestError, new_reference
 from bot.jobs.fleet import Server
+from bot.jobs.inputs import place_files
 from bot.jobs.updates import Tracker
 from bot.model.job import Failure, FailureCode, Job, JobState, Result
+from bot.model.jsontree import JsonObject
 from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier, CourierError, FileRefused, ReplyGone, Undelivered
 from bot.replies.progress import ProgressReporter
 from bot.replies.safe import alt_text
 from bot.store.jobs import JobStore
+from bot.store.uploads import UploadStore
 from bot.workflow.build import build, frame_nodes
 from bot.workflow.graph import Graph
+from bot.workflow.recipe import METADATA_KEY, recipe
 from bot.workflow.template import Template
 
 log = structlog.get_logger()
@@ -71,8 +75,8 @@ class Retry(EaselError):
 class JobRunner:
     """Runs jobs."""
 
-    def __init__(self, store: JobStore, courier: Courier) -> None:
-        self._store, self._courier = store, courier
+    def __init__(self, store: JobStore, uploads: UploadStore, courier: Courier) -> None:
+        self._store, self._uploads, self._courier = store, uploads, courier
         self.delivering: set[str] = set()
         """Jobs whose last card is on its way: a stop waits for them."""
 
@@ -101,10 +105,13 @@ class JobRunner:
         resumed = job.state is JobState.RUNNING
         if not resumed and not await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING):
             return None
-        graph = build(template, job.request, server.node_list, job_id=job.id)
+        files = await place_files(server.client, template, job.request, self._uploads)
+        graph = build(template, job.request, server.node_list, job_id=job.id, files=files)
+        made_by = recipe(template, job.request, graph)
+        await self._store.note_recipe(job.id, made_by)
         tracker = Tracker(graph, time.time, began)
         reporter.post(tracker.pending(0))
-        outputs = await self._execution(job, template, server, graph, reporter, tracker).run(submitted=resumed)
+        outputs = await self._execution(job, template, server, graph, made_by, reporter, tracker).run(submitted=resumed)
         reporter.post(tracker.saving())
         made = await self._fetch(server, outputs.files)
         made += [(f"frame.{mime.partition('/')[2]}", data) for mime, data in outputs.frames]
@@ -117,7 +124,9 @@ class JobRunner:
         self, job: Job, cards: CardMaker, made: Sequence[tuple[str, bytes]], elapsed_s: float
     ) -> Card | None:
         limit = job.address.upload_limit
-        parcel = await pack(made, stem=f"easel-{job.id[:8]}", alt=alt_text(job.request.prompt), upload_limit=limit)
+        parcel = await pack(
+            made, stem=f"easel-{job.id[:8]}", alt=alt_text(job.request.prompt or cards.title), upload_limit=limit
+        )
         if not parcel.files:
             large = any(len(data) > limit for _, data in made)
             code = FailureCode.TOO_LARGE if large else FailureCode.PICTURE_LOST
@@ -136,7 +145,14 @@ class JobRunner:
             return await self._fail(job, cards, failure_of(fault))
 
     def _execution(
-        self, job: Job, template: Template, server: Server, graph: Graph, reporter: ProgressReporter, tracker: Tracker
+        self,
+        job: Job,
+        template: Template,
+        server: Server,
+        graph: Graph,
+        made_by: JsonObject,
+        reporter: ProgressReporter,
+        tracker: Tracker,
     ) -> Execution:
         if job.prompt_id is None:
             raise ValueError("an assigned job has a prompt id")
@@ -144,7 +160,10 @@ class JobRunner:
             client=server.client,
             graph=graph.to_api(),
             prompt_id=job.prompt_id,
+            pnginfo={METADATA_KEY: made_by} if template.manifest.metadata else None,
             frame_nodes=frame_nodes(graph, template.roles.outputs),
+            wanted=template.manifest.outputs,
+            limit_s=template.manifest.time_limit or LIMIT_S,
             on_event=lambda event: reporter.post(update) if (update := tracker.take(event)) else None,
             on_pending=lambda ahead: reporter.post(tracker.pending(ahead)),
         )

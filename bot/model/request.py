@@ -3,7 +3,12 @@
 import json
 import re
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TypeAlias
+
+Value: TypeAlias = str | int | float | bool
+"""What an option of a command may hold."""
 
 SEED_LIMIT = 2**53 - 1
 """Seeds run from 0 to this: the largest integer that a browser keeps exact (ComfyUI itself takes 64 bits)."""
@@ -37,18 +42,33 @@ class Request:
     negative: str | None = None
     size: Size | None = None
     count: int | None = None
+    values: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    """Every other option that the member set, by its name."""
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Uploads by option: the ids under which the store keeps them."""
+    unused: tuple[str, ...] = ()
+    """Names of options that the member set and this template has no use for."""
     locale: str = "en-US"
 
     def to_json(self) -> str:
         """Return the request as JSON text; `from_json` reads it back."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        fields = {**asdict(self), "values": dict(self.values), "files": dict(self.files)}
+        return json.dumps(fields, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Request":
         """Read what `to_json` wrote."""
         fields = json.loads(text)
-        size = fields.pop("size")
-        return cls(**fields, size=Size(**size) if size else None)
+        size, unused = fields.pop("size"), fields.pop("unused", ())
+        return cls(**fields, size=Size(**size) if size else None, unused=tuple(unused))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a member may, where they ask: their roles, and whether the channel is for adults. Nothing known: nothing."""
+
+    role_ids: frozenset[int] = frozenset()
+    adult_channel: bool = False
 
 
 def random_seed() -> int:

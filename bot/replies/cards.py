@@ -74,10 +74,15 @@ class CardMaker:
             if request.size
             else self._text("card.head", **facts)
         )
-        about = [head, self._text("card.prompt", prompt=shown(request.prompt))]
+        about = [head, *([self._text("card.prompt", prompt=shown(request.prompt))] if request.prompt else [])]
         if request.negative:
             about.append(self._text("card.negative", negative=shown(request.negative, 150)))
+        if request.unused:
+            about.append(self._text("card.unused", options=", ".join(self._option(role) for role in request.unused)))
         return "\n".join([*about, *lines])
+
+    def _option(self, role: str) -> str:
+        return self._text(f"options.{role}.name")
 
     def _lines(self, update: JobUpdate) -> Sequence[str]:
         match update:

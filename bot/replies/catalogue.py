@@ -9,6 +9,8 @@ import discord
 from discord import app_commands
 
 FALLBACK = "en"
+_LETTERS = 100
+"""What a command's or option's description may have."""
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -53,6 +55,18 @@ def localised(key: str) -> app_commands.locale_str:
     return app_commands.locale_str(CATALOGUES[FALLBACK][key], key=key)
 
 
+def localised_with(key: str, *, suffix: str) -> app_commands.locale_str:
+    """Return a name with something after it, such as the number of a second picture."""
+    return app_commands.locale_str(CATALOGUES[FALLBACK][key] + suffix, key=key, suffix=suffix)
+
+
+def worded(words: Mapping[str, str], key: str, **fields: str) -> app_commands.locale_str:
+    """Return an owner's own words by language, or where there are none the catalogue's; at most 100 characters."""
+    own = words.get(FALLBACK) or next(iter(words.values()), None)
+    english = own or CATALOGUES[FALLBACK][key].format_map(fields)
+    return app_commands.locale_str(english[:_LETTERS], key=key, words=words, fields=fields)
+
+
 class CatalogueTranslator(app_commands.Translator):
     """Gives Discord the names and descriptions in every language of the catalogue, when commands are synced."""
 
@@ -62,7 +76,12 @@ class CatalogueTranslator(app_commands.Translator):
         """Return the words for a locale, or None where the catalogue has no language for it."""
         del context
         short = locale.value.split("-", maxsplit=1)[0]
-        key = string.extras.get("key")
-        if short == FALLBACK or short not in CATALOGUES or key is None:
+        extras = string.extras
+        words: Mapping[str, str] = extras.get("words") or {}
+        own = words.get(locale.value) or words.get(short)
+        if own is not None:
+            return own[:_LETTERS]
+        found = CATALOGUES.get(short, {}).get(extras.get("key", ""))
+        if short == FALLBACK or words or found is None:
             return None
-        return CATALOGUES[short].get(key)
+        return (found.format_map(extras.get("fields") or {}) + extras.get("suffix", ""))[:_LETTERS]

@@ -1,5 +1,6 @@
 """Faults → words. No exception text, path or traceback of anybody comes through here."""
 
+from bot.comfy.errors import SocketLost, Unreachable
 from bot.errors import EaselError, RequestError
 from bot.model.job import Failure, FailureCode
 from bot.replies.catalogue import text
@@ -27,7 +28,8 @@ def words_for_error(error: EaselError, locale: str) -> str:
     """Return what a member is told of a refusal."""
     if isinstance(error, RequestError):
         return text(error.key, locale, **{name: shown(fact, _FACT_LETTERS) for name, fact in error.facts.items()})
-    return text("failure.server_fault", locale)
+    away = isinstance(error, Unreachable | SocketLost)
+    return text("refused.server_away" if away else "failure.server_fault", locale)
 
 
 def words_for_bug(reference: str, locale: str) -> str:

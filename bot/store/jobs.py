@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.model.job import LIVE, STEPS, Failure, FailureCode, Job, JobState, ReplyAddress, Result
+from bot.model.jsontree import JsonObject, obj
 from bot.model.request import Request
 from bot.store.database import whole
 from bot.store.tables import jobs, results
@@ -95,6 +96,19 @@ class JobStore:
             allowed.remove(JobState.DELIVERING)
         change = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed))
         return await self._change(change.values(state=target, changed_at=time.time(), **values))
+
+    async def note_recipe(self, job_id: str, recipe: JsonObject) -> None:
+        """Keep what made a job's pictures."""
+        text = json.dumps(recipe, ensure_ascii=False)
+        await self._change(jobs.update().where(jobs.c.id == job_id).values(recipe=text))
+
+    @whole
+    async def recipe(self, job_id: str) -> JsonObject:
+        """Return what made a job's pictures; empty if it never began."""
+        query = sa.select(jobs.c.recipe).where(jobs.c.id == job_id)
+        async with self._engine.connect() as connection:
+            found = (await connection.execute(query)).scalar_one_or_none()
+        return obj(json.loads(found)) if found else {}
 
     @whole
     async def add_results(self, job_id: str, found: Sequence[Result]) -> None:

@@ -24,6 +24,7 @@ jobs = sa.Table(
     sa.Column("prompt_id", sa.String(36)),
     sa.Column("server", sa.Text),
     sa.Column("failure", sa.Text),
+    sa.Column("recipe", sa.Text),
     sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("changed_at", sa.Float, nullable=False),
@@ -39,6 +40,17 @@ results = sa.Table(
     sa.Column("filename", sa.Text, nullable=False),
     sa.Column("subfolder", sa.Text, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
+)
+
+uploads = sa.Table(
+    "uploads",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("member_id", sa.BigInteger, nullable=False),
+    sa.Column("ending", sa.String(8), nullable=False),
+    sa.Column("transparent", sa.Boolean, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
 )
 
 notes = sa.Table(

@@ -8,7 +8,18 @@ from bot.workflow.lens import Lens, active_branch
 
 _LOADS_PICTURE = re.compile(r"load.?(the.?)?image|image.?load|load.?mask|mask.?load|etn_load", re.IGNORECASE)
 _LOADS_MANY = re.compile(r"batch|folder|list|dir", re.IGNORECASE)
-_PICTURE_NAMES = ("image", "mask", "url", "image_path", "image_base64", "url_or_path", "path", "base64", "image_url", "file")
+_PICTURE_NAMES = (
+    "image",
+    "mask",
+    "url",
+    "image_path",
+    "image_base64",
+    "url_or_path",
+    "path",
+    "base64",
+    "image_url",
+    "file",
+)
 _TO_MASK = re.compile(r"image.?to.?mask|to.?mask$|mask.?from", re.IGNORECASE)
 _LOADS_CLIP = re.compile(r"load.?video|video.?load", re.IGNORECASE)
 _LOADS_SOUND = re.compile(r"load.?audio|audio.?load", re.IGNORECASE)
@@ -18,14 +29,17 @@ _TO_MODEL = re.compile(
     re.IGNORECASE,
 )
 _NO_MODEL_LINK = re.compile(
-    r"upscale|vision|sam_|bbox|segm|dino|clip|vae|control|multitalk|vace|lora|rife|depth|t5|llm|detect|style|face", re.IGNORECASE
+    r"upscale|vision|sam_|bbox|segm|dino|clip|vae|control|multitalk|vace|lora|rife|depth|t5|llm|detect|style|face",
+    re.IGNORECASE,
 )
 _MODEL_FILE = re.compile(
     r"^((base_|refiner_)?(ckpt|unet|checkpoint|gguf|diffusion|transformer|dit)(_name)?|ckpt|model(_name|_path)?|"
     r"diffusion_models?|unet_model)$",
     re.IGNORECASE,
 )
-_LOADS_MODEL = re.compile(r"checkpoint.?load|unet.?load|load.?unet|load.?diffusion.?model|efficient.?load", re.IGNORECASE)
+_LOADS_MODEL = re.compile(
+    r"checkpoint.?load|unet.?load|load.?unet|load.?diffusion.?model|efficient.?load", re.IGNORECASE
+)
 
 
 def pictures(lens: Lens, live: frozenset[str]) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
@@ -81,7 +95,12 @@ def models(lens: Lens, live: frozenset[str], stages: Iterable[Node]) -> tuple[Pl
     found: list[Place] = []
     seen: set[str] = set()
     seeded = [node for node in lens.graph.nodes.values() if node.id in live and "seed" in node.inputs]
-    todo = [link for stage in list(stages) or seeded for name, link in lens.graph.links(stage) if _leads_to_model(lens, name, link)]
+    todo = [
+        link
+        for stage in list(stages) or seeded
+        for name, link in lens.graph.links(stage)
+        if _leads_to_model(lens, name, link)
+    ]
     while todo:
         node = lens.graph.nodes[todo.pop(0).node]
         if node.id in seen:
@@ -94,7 +113,11 @@ def models(lens: Lens, live: frozenset[str], stages: Iterable[Node]) -> tuple[Pl
             if name == branch or (branch is None and _leads_to_model(lens, name, link))
         ]
         has_model = any(name in ("model", "unet", "dit") for name, _ in lens.graph.links(node))
-        own = [] if has_model else [Place(node.id, name) for name, value in node.inputs.items() if _is_model_file(name, value)]
+        own = (
+            []
+            if has_model
+            else [Place(node.id, name) for name, value in node.inputs.items() if _is_model_file(name, value)]
+        )
         found += own
         todo += [] if own else onward
     found += [

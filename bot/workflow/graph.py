@@ -19,6 +19,14 @@ class GraphError(EaselError):
         super().__init__(reason, reason=reason)
 
 
+class UiFormat(GraphError):
+    """A workflow in the editor's own format; `tree` is what the converter takes."""
+
+    def __init__(self, tree: JsonObject) -> None:
+        super().__init__("this is the editor's own format; in ComfyUI choose Workflow → Export (API)")
+        self.tree = tree
+
+
 class Place(NamedTuple):
     """One input of one node."""
 
@@ -128,11 +136,8 @@ def parse_graph(tree: object) -> Graph:
     """Return the graph in a parsed JSON tree; see `read_graph`."""
     found = _unwrapped(tree, _WRAP_DEPTH)
     if found is None:
-        if _is_ui(tree):
-            raise GraphError(
-                "this is the editor's own format; in ComfyUI open the workflow and choose Workflow → Export (API), "
-                "then put that file here"
-            )
+        if (drawn := _ui_tree(tree)) is not None:
+            raise UiFormat(drawn)
         raise GraphError("there is no workflow in this file: nodes with class_type and inputs were expected")
     nodes = {node_id: _node(node_id, entry) for node_id, entry in found.items() if _is_node_like(entry)}
     graph = Graph(nodes)
@@ -158,14 +163,15 @@ def _refuse_dangling(graph: Graph, node: Node) -> None:
             raise GraphError(f"input {name} of node {node.id} is linked to node {value[0]}, which is not in the file")
 
 
-def _is_ui(tree: object) -> bool:
+def _ui_tree(tree: object) -> JsonObject | None:
+    """Return the workflow in the editor's format that is in a file, if there is one."""
     if is_list(tree):
-        return any(_is_ui(part) for part in tree)
+        return next((found for part in tree if (found := _ui_tree(part))), None)
     if not is_object(tree):
-        return False
+        return None
     if is_list(tree.get("nodes")):
-        return True
-    return any(_is_ui(tree.get(key)) for key in _WRAPPERS)
+        return tree
+    return next((found for key in _WRAPPERS if (found := _ui_tree(tree.get(key)))), None)
 
 
 def _unwrapped(tree: object, depth: int) -> JsonObject | None:
@@ -186,4 +192,4 @@ def _unwrapped(tree: object, depth: int) -> JsonObject | None:
     return next((found for key in _WRAPPERS if key in tree and (found := _unwrapped(tree[key], depth - 1))), None)
 
 
-__all__ = ["Graph", "GraphError", "Link", "Node", "Place", "parse_graph", "read_graph"]
+__all__ = ["Graph", "GraphError", "Link", "Node", "Place", "UiFormat", "parse_graph", "read_graph"]

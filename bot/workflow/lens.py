@@ -1,4 +1,4 @@
-"""What the nodes of a graph are: a server's types decide, names where it is silent (rules: shared facts, workflows §4)."""
+"""What nodes are: a server's types decide, names where it is silent (rules: shared facts, workflows §4)."""
 
 import re
 from collections.abc import Iterator
@@ -171,7 +171,9 @@ def active_branch(graph: Graph, node: Node) -> str | None:
     for low in _SELECTS:
         chosen = _constant(graph, node.inputs.get(by_low.get(low, "")))
         if isinstance(chosen, int) and not isinstance(chosen, bool):
-            numbered = [name for name in node.inputs if re.search(rf"\D{chosen}$", name) and name.lower() not in _SELECTS]
+            numbered = [
+                name for name in node.inputs if re.search(rf"\D{chosen}$", name) and name.lower() not in _SELECTS
+            ]
             return numbered[0] if len(numbered) == 1 else None
     return None
 

@@ -1,4 +1,4 @@
-"""Where a graph's numbers stand: seeds, sizes, batches, steps and their like (rules: shared facts, workflows §4.8, 9)."""
+"""Where a graph's numbers stand: seeds, sizes, batches, steps (rules: shared facts, workflows §4.8 and 9)."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,9 @@ _RANDOM = re.compile(r"random(?!noise)|canvas", re.IGNORECASE)
 _ACROSS = ("width", "empty_latent_width", "Xi", "resize_type.width")
 _DOWN = ("height", "empty_latent_height", "Yi", "resize_type.height")
 _PICTURE_IN = re.compile(r"image|pixels", re.IGNORECASE)
-_FROM_PICTURE = re.compile(r"(vae|image).?encode|load.?image|inpaint.?model.?conditioning|textencode|text.?encode", re.IGNORECASE)
+_FROM_PICTURE = re.compile(
+    r"(vae|image).?encode|load.?image|inpaint.?model.?conditioning|textencode|text.?encode", re.IGNORECASE
+)
 _TO_LATENT = re.compile(r"latent|samples|image_embeds|pipe|any|^input", re.IGNORECASE)
 _NUMBER_NAMES = (*SEED_NAMES, "value", "int", "number", "Value", "integer", "float", "Number")
 _SETTINGS = {
@@ -41,9 +43,9 @@ def seeds(lens: Lens, live: frozenset[str], stages: Iterable[Node]) -> tuple[Pla
     for node in lens.graph.nodes.values():
         if node.id not in live or node.inputs.get("add_noise") in ("disable", False):
             continue
-        if node.id not in working and (_NO_SEED.search(node.class_type) or _is_primitive(lens, node, live)):
-            if not node.kind.startswith("randomnoise"):
-                continue
+        other = _NO_SEED.search(node.class_type) or _is_primitive(lens, node, live)
+        if node.id not in working and other and not node.kind.startswith("randomnoise"):
+            continue
         places = (Place(node.id, name) for name in SEED_NAMES if name in node.inputs)
         found += [end for place in places if (end := number(lens.graph, place))]
     return tuple(dict.fromkeys(found))
@@ -54,7 +56,7 @@ def _is_primitive(lens: Lens, node: Node, live: frozenset[str]) -> bool:
     if any(True for _ in lens.graph.links(node)):
         return False
     uses = [name for _, name, _ in lens.uses(node.id, live)]
-    return bool(uses) and all("noise" != name and not re.search(r"latent|image|model", name) for name in uses)
+    return bool(uses) and all(name != "noise" and not re.search(r"latent|image|model", name) for name in uses)
 
 
 def number(graph: Graph, place: Place, axis: tuple[str, ...] = (), seen: frozenset[str] = frozenset()) -> Place | None:
@@ -165,7 +167,7 @@ def _leads_to_size(lens: Lens, name: str, link: Link) -> bool:
 
 
 def settings(lens: Lens, live: frozenset[str], stages: Iterable[Node]) -> dict[str, tuple[Place, ...]]:
-    """Return where steps, cfg, sampler, scheduler and denoise of the first stages stand; copies of a value with them."""
+    """Return where steps, cfg, sampler, scheduler and denoise stand: the first of each, and those of the same value."""
     graph = lens.graph
     near = graph.upstream([node.id for node in stages]) & live
     found: dict[str, list[Place]] = {role: [] for role in _SETTINGS}

@@ -52,7 +52,9 @@ def _trace(lens: Lens) -> Roles:
     outputs = lens.outputs()
     live = graph.upstream(outputs)
     at_work = [node for node in graph.nodes.values() if node.id in live]
-    stages = [node for node in at_work if lens.is_sampler(node)] or [node for node in at_work if lens.is_generator(node)]
+    stages = [node for node in at_work if lens.is_sampler(node)] or [
+        node for node in at_work if lens.is_generator(node)
+    ]
     firsts = _firsts(graph, stages)
     positive, vague_positive = _words(lens, firsts, stages, POSITIVE)
     negative, vague_negative = _words(lens, firsts, stages, NEGATIVE)

@@ -1,48 +1,49 @@
 """Templates: `NAME.json` (API format) and, if wanted, `NAME.toml` (manifest) in one folder."""
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from bot.comfy.models import NodeList
 from bot.workflow.graph import Graph, GraphError, Place, read_graph
+from bot.workflow.manifest import Manifest, is_name, read_manifest, told
+from bot.workflow.options import FILES, Option, manifest_faults, options_of, spec_of
 from bot.workflow.roles import Roles, trace
 
 _FILE_LIMIT = 8 * 2**20
 
 
-class Manifest(BaseModel):
-    """What tracing cannot know. Everything is optional."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    title: str | None = Field(default=None, max_length=80)
-    description: str | None = Field(default=None, max_length=200)
-    model: Literal["auto"] | None = None
-    """`auto`: put in the first fitting model that the server lists."""
-    model_fits: tuple[str, ...] = ()
-    """Parts of file names, one of which a fitting model has (any case); none given: every model fits."""
-    model_avoids: tuple[str, ...] = ()
-    """Parts of file names that a fitting model does not have."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A stored workflow, its roles and its manifest; `name` is the file's, without its ending."""
+    """A stored workflow, its roles, its manifest and its options; `name` is the file's, without its ending."""
 
     name: str
     graph: Graph
     roles: Roles
     manifest: Manifest
+    options: tuple[Option, ...] = ()
 
     @property
     def title(self) -> str:
-        """What members see."""
-        return self.manifest.title or self.name
+        """What members see, in English."""
+        return self.title_in("en")
+
+    def title_in(self, language: str) -> str:
+        """What members see, in a language if the manifest has it."""
+        titles = self.manifest.title
+        return titles.get(language) or titles.get("en") or next(iter(titles.values()), self.name)
+
+    @property
+    def command(self) -> str | None:
+        """The name of its slash command; None if it has none of its own."""
+        if self.manifest.command is False:
+            return None
+        if self.manifest.command is not None:
+            return self.manifest.command
+        made = re.sub(r"[^-_\w]+", "-", self.name.lower()).strip("-")[:32]
+        return made if is_name(made) else None
 
     @property
     def auto_models(self) -> tuple[Place, ...]:
@@ -59,9 +60,20 @@ class Template:
         return self.roles.models or tuple(others)
 
     @property
-    def takes_words_only(self) -> bool:
-        """Whether a prompt is all it needs: there is a place for one, and no picture must be brought."""
-        return bool(self.roles.positive) and not self.roles.images and not self.roles.masks
+    def brought(self) -> frozenset[Place]:
+        """The places that every request fills, so that what the file has there does not matter."""
+        roles = self.roles
+        options = [place for one in self.options if one.required or one.default is not None for place in one.places]
+        return frozenset((*roles.seeds, *roles.images, *roles.masks, *roles.videos, *roles.sounds, *options))
+
+    def option(self, role: str) -> Option | None:
+        """Return the option of a role."""
+        return next((option for option in self.options if option.role == role), None)
+
+    @property
+    def file_options(self) -> tuple[Option, ...]:
+        """The options that take a file."""
+        return tuple(option for option in self.options if option.kind in FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +103,6 @@ def load_templates(folder: Path) -> Templates:
             found[path.stem] = load_template(path)
         except GraphError as fault:
             faults.append(TemplateFault(file=path.name, reason=str(fault)))
-        except RecursionError:
-            faults.append(TemplateFault(file=path.name, reason="its nodes are chained deeper than Easel can follow"))
     return Templates(by_name=found, faults=tuple(faults))
 
 
@@ -102,34 +112,50 @@ def load_template(path: Path) -> Template:
     Raises:
         GraphError: the file cannot be read, is no graph, or its manifest is faulty.
     """
+    return make_template(path.stem, read_workflow(path), path.with_suffix(".toml"))
+
+
+def read_workflow(path: Path) -> Graph:
+    """Read a workflow file; raises GraphError if it cannot be read or is no graph."""
     try:
         if not path.is_file():
             raise GraphError("it is no file")
         if path.stat().st_size > _FILE_LIMIT:
             raise GraphError("the file is larger than any workflow")
-        graph = read_graph(path.read_text(encoding="utf-8"))
+        return read_graph(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as fault:
         raise GraphError(f"it cannot be read ({type(fault).__name__})") from None
-    return Template(name=path.stem, graph=graph, roles=trace(graph), manifest=_manifest(path.with_suffix(".toml")))
 
 
-def _manifest(path: Path) -> Manifest:
-    if not path.is_file():
-        return Manifest()
-    try:
-        return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise GraphError(f"{path.name}: {fault}") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise GraphError(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+def make_template(name: str, graph: Graph, manifest_path: Path) -> Template:
+    """Return the template of a graph and the manifest at a path; raises GraphError if the manifest is faulty."""
+    manifest, source = read_manifest(manifest_path)
+    if faults := manifest_faults(graph, trace(graph), manifest):
+        raise GraphError(told(manifest_path.name, source, faults))
+    return equipped(Template(name=name, graph=_fixed(graph, manifest), roles=Roles(), manifest=manifest), ())
+
+
+def _fixed(graph: Graph, manifest: Manifest) -> Graph:
+    values: dict[Place, Any] = {
+        Place(node, name): value for node, inputs in manifest.fixed.items() for name, value in inputs.items()
+    }
+    return graph.with_values(values)
+
+
+def equipped(template: Template, node_lists: Sequence[NodeList]) -> Template:
+    """Return a template traced anew with what the servers say of its nodes, the first one first."""
+    merged: NodeList = {name: known for one in reversed(node_lists) for name, known in one.items()}
+    roles = trace(template.graph, merged)
+    if template.manifest.outputs is not None:
+        live = template.graph.upstream(template.manifest.outputs)
+        roles = replace(roles, outputs=template.manifest.outputs, live=roles.live | live)
+    options = options_of(template.graph, roles, template.manifest, node_lists)
+    return replace(template, roles=roles, options=options)
 
 
 def fitting_model(template: Template, place: Place, node_list: NodeList) -> str | None:
     """Return the first model of the server's list that fits the manifest, or None."""
-    node = template.graph.nodes[place.node]
-    known = node_list.get(node.class_type)
-    spec = known.inputs.get(place.input) if known else None
+    spec = spec_of(template.graph, place, node_list)
     manifest = template.manifest
     for name in (spec.choices if spec else None) or ():
         low = name.lower()
@@ -139,38 +165,8 @@ def fitting_model(template: Template, place: Place, node_list: NodeList) -> str 
     return None
 
 
-def _is_output(class_type: str, node_list: NodeList) -> bool:
-    known = node_list.get(class_type)
-    return known is not None and known.output_node
-
-
-def value_missing(value: object, choices: tuple[str, ...]) -> bool:
-    """Tell whether a literal is not among a list's choices."""
-    return isinstance(value, str) and value not in choices
-
-
-def problems(template: Template, node_list: NodeList) -> tuple[str, ...]:
-    """Return what a server lacks to run a template, in an operator's words; empty means that it can."""
-    found: list[str] = []
-    roles = template.roles
-    auto = set(template.auto_models)
-    brought = {*roles.images, *roles.masks}
-    graph = template.graph
-    run = graph.upstream([one.id for one in graph.nodes.values() if _is_output(one.class_type, node_list)])
-    for node in graph.nodes.values():
-        known = node_list.get(node.class_type)
-        if known is None:  # the server refuses the whole graph for it, used or not
-            found.append(f"missing node {node.class_type}")
-            continue
-        if node.id not in run:
-            continue
-        for name, value in node.inputs.items():
-            place, spec = Place(node.id, name), known.inputs.get(name)
-            if place in auto:
-                if fitting_model(template, place, node_list) is None:
-                    found.append(f"no fitting model for {name} of {node.class_type}")
-            elif spec and spec.choices is not None and place not in brought and value_missing(value, spec.choices):
-                found.append(f"missing {name} {value!r} ({node.class_type})")
-    if not roles.outputs:
-        found.append("no output node")
-    return tuple(dict.fromkeys(found))
+def unlisted(value: object, choices: Sequence[str]) -> str | None:
+    """Return the value as text if it is not among a list's choices, else None."""
+    if not isinstance(value, str | int | float):
+        return None
+    return None if str(value) in choices else str(value)

@@ -9,15 +9,13 @@ import simcord
 
 from bot.bot import EaselBot
 from bot.errors import RequestError
-from bot.jobs.dispatcher import Dispatcher
 from bot.model.job import JobState
 from bot.model.request import Size
 from bot.replies.buttons import view_of
 from bot.replies.cards import Action
 from bot.replies.catalogue import CATALOGUES
 from bot.sandbox.discord.checks import command_faults
-from bot.services import Services
-from tests.fakes import FakeJobs
+from tests.fakes import FakeJobs, fake_services
 
 JOB = "0123456789abcdef"
 
@@ -39,7 +37,7 @@ class Stage:
 
 def make_bot(jobs: FakeJobs) -> EaselBot:
     bot = EaselBot()
-    bot.services = Services(jobs=cast("Dispatcher", jobs))
+    bot.services = fake_services(jobs)
     return bot
 
 
@@ -55,7 +53,7 @@ class SyncedBot(EaselBot):
 def simcord_bot() -> EaselBot:
     """The bot that SimCord's own fixture runs."""
     bot = SyncedBot()
-    bot.services = Services(jobs=cast("Dispatcher", FakeJobs()))
+    bot.services = fake_services(FakeJobs())
     return bot
 
 

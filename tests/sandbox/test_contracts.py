@@ -13,13 +13,10 @@ from bot.sandbox.run import Sandbox
 from tests.conftest import FAST, eventually, shared
 from tests.person import Person, at_rest
 
-LATER = ("user.userdata_file", "user.userdata_traversal")
-"""Checks of the workflow issue: user data is not served yet."""
-
 
 @pytest.mark.timeout(300)
 async def test_the_comfyui_contract() -> None:
-    """The stand-in answers every check as a real ComfyUI 0.33.0 does, but for user data."""
+    """The stand-in answers every check as a real ComfyUI 0.33.0 does."""
     check = shared("comfyui", "contract", "check.py")
     async with serving(pace=FAST) as (_, url):
         process = await asyncio.create_subprocess_exec(
@@ -27,9 +24,9 @@ async def test_the_comfyui_contract() -> None:
         )
         out, _ = await process.communicate()
     report = json.loads(out)
-    failed = {one["name"]: one["why"] for one in report["checks"] if not one["ok"] and one["name"] not in LATER}
+    failed = {one["name"]: one["why"] for one in report["checks"] if not one["ok"]}
     assert failed == {}
-    assert report["passed"] >= 109
+    assert report["passed"] == 111
 
 
 def _validator() -> Any:

@@ -8,8 +8,9 @@ import pytest
 
 from bot.comfy.models import NodeList, parse_node_list
 from bot.sandbox.comfyui.nodes import OBJECT_INFO
+from bot.workflow.fitness import problems
 from bot.workflow.graph import GraphError, Place
-from bot.workflow.template import fitting_model, load_template, load_templates, problems
+from bot.workflow.template import fitting_model, load_template, load_templates
 from tests.conftest import PROJECT
 from tests.workflow.graphs import node, txt2img
 
@@ -38,7 +39,9 @@ def test_shipped_templates_are_in_order() -> None:
     known = parse_node_list(OBJECT_INFO)
     for template in templates.by_name.values():
         assert problems(template, known) == ()
-        assert template.takes_words_only == (template.name != "upscale")
+        assert [option.name for option in template.options if option.required] == (
+            ["image"] if template.name == "upscale" else ["prompt"]
+        )
         assert template.manifest.title
 
 

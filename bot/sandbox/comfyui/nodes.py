@@ -24,6 +24,21 @@ MODELS: dict[str, list[str]] = {
     "unet_gguf": [],
 }
 
+METADATA: dict[tuple[str, str], dict[str, str]] = {
+    ("checkpoints", f"easel-{kind}.safetensors"): {
+        "format": "pt",
+        "modelspec.title": f"Easel's pencil, {kind} shape",
+        "modelspec.architecture": architecture,
+        "modelspec.resolution": side,
+        "modelspec.license": "MIT",
+    }
+    for kind, architecture, side in (
+        ("sd15", "stable-diffusion-v1", "512x512"),
+        ("sdxl", "stable-diffusion-xl-v1-base", "1024x1024"),
+    )
+}
+"""What checkpoints say of themselves, by folder and file."""
+
 SAMPLERS = [
     *("euler", "euler_ancestral", "heun", "dpm_2", "dpm_2_ancestral", "lms", "dpm_fast", "dpm_adaptive"),
     *("dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_sde_gpu", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_3m_sde", "ddpm"),

@@ -15,8 +15,9 @@ from aiohttp import web
 from bot.sandbox.comfyui.files import Files
 from bot.sandbox.comfyui.hub import FEATURES, Hub
 from bot.sandbox.comfyui.jobs_api import JobsApi
-from bot.sandbox.comfyui.nodes import MODELS, OBJECT_INFO
+from bot.sandbox.comfyui.nodes import METADATA, MODELS, OBJECT_INFO
 from bot.sandbox.comfyui.people import People
+from bot.sandbox.comfyui.userdata import UserData
 from bot.sandbox.comfyui.validation import Invalid, Validation, fault
 from bot.sandbox.comfyui.worker import Item, Pace, Worker
 
@@ -36,6 +37,7 @@ class Comfy:
         self.files = Files(root)
         self.worker = Worker(self.hub, self.files, pace)
         self._people = People()
+        self.user_data = UserData(root / "user")
         self._counter = 0
         self.refuse_prompts: list[int] = []
         """Status codes for the next POSTs to /prompt."""
@@ -165,6 +167,11 @@ class Comfy:
         """GET /system_stats."""
         return web.json_response(_STATS)
 
+    async def model_metadata(self, request: web.Request) -> web.Response:
+        """GET /view_metadata/{folder}: what the stand-in's checkpoints say of themselves."""
+        found = METADATA.get((request.match_info["folder"], request.query.get("filename", "")))
+        return web.json_response(found) if found else web.Response(status=404)
+
     async def view(self, request: web.Request) -> web.StreamResponse:
         """GET /view."""
         if self.refuse_views:
@@ -193,7 +200,8 @@ class Comfy:
             ("GET", "/features", _answer(FEATURES)),
             ("GET", "/extensions", _answer([])),
             *self._people.routes(),
-            ("GET", "/view_metadata/{folder}", _bare_404),
+            *self.user_data.routes(),
+            ("GET", "/view_metadata/{folder}", self.model_metadata),
             ("POST", "/upload/image", self.files.upload),
             ("POST", "/upload/mask", self.files.upload_mask),
             ("GET", "/view", self.view),
@@ -217,10 +225,6 @@ def _answer(body: Any) -> Handler:
         return web.json_response(body)
 
     return handler
-
-
-async def _bare_404(_request: web.Request) -> web.Response:
-    return web.Response(status=404)
 
 
 _STATS: dict[str, Any] = {

@@ -1,0 +1,236 @@
+"""The templates as they are now; whoever offers templates asks here.
+
+The folder is watched, a broken edit keeps the last good version, and the servers decide what can run.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import watchfiles
+
+from bot.comfy.errors import ComfyError
+from bot.comfy.models import NodeList
+from bot.jobs.fleet import Fleet
+from bot.workflow.fitness import problems
+from bot.workflow.graph import Graph, GraphError, UiFormat
+from bot.workflow.template import Template, TemplateFault, equipped, make_template, read_workflow
+from bot.workflow.uiformat import ADVICE, converted, converter
+
+log = structlog.get_logger()
+
+_Stamp = tuple[int, int, int, int]
+DEBOUNCE_MS, STEP_MS = 200, 50
+"""A file that is still being written is not read in the middle of it, and a change is seen well within a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateState:
+    """A template as its owner wants to know it: `reasons` say why it is not offered, `fault` what its file lacks."""
+
+    name: str
+    title: str
+    offered: bool
+    command: str | None = None
+    reasons: tuple[str, ...] = ()
+    fault: str | None = None
+    doubts: tuple[str, ...] = ()
+
+
+class Library:
+    """All templates of a folder. `on_change` is called when what is offered may have changed, `on_fault` with news."""
+
+    def __init__(self, folder: Path, fleet: Fleet) -> None:
+        self._folder, self.fleet = folder, fleet
+        self._sources: dict[str, Template] = {}
+        self._stamps: dict[str, _Stamp] = {}
+        self._faults: dict[str, str] = {}
+        self._drawn: dict[str, UiFormat] = {}
+        self._equipped_for: tuple[int, ...] = ()
+        self.by_name: Mapping[str, Template] = {}
+        self.on_change: list[Callable[[], None]] = []
+        self.on_fault: list[Callable[[list[TemplateFault]], None]] = []
+        fleet.on_change.append(self._refresh)
+
+    @property
+    def faults(self) -> list[TemplateFault]:
+        """What is wrong with files now, by name of file."""
+        return [TemplateFault(file=f"{name}.json", reason=reason) for name, reason in sorted(self._faults.items())]
+
+    def usable(self) -> list[Template]:
+        """Return the templates that are offered, in order of name."""
+        return [template for template in self.by_name.values() if not self._reasons(template)]
+
+    def states(self) -> list[TemplateState]:
+        """Return every template and every faulty file, in order of name."""
+        known = [
+            TemplateState(
+                name=template.name,
+                title=template.title,
+                offered=not (reasons := self._reasons(template)),
+                command=template.command,
+                reasons=reasons,
+                fault=self._faults.get(template.name),
+                doubts=template.roles.ambiguous,
+            )
+            for template in self.by_name.values()
+        ]
+        broken = [
+            TemplateState(name=name, title=name, offered=False, fault=reason)
+            for name, reason in self._faults.items()
+            if name not in self.by_name
+        ]
+        return sorted([*known, *broken], key=lambda state: state.name)
+
+    def _reasons(self, template: Template) -> tuple[str, ...]:
+        """Return why a template is not offered: what each server lacks, if none of those it may run on can run it."""
+        if not template.roles.outputs:
+            return ("no output node",)
+        named = template.manifest.servers
+        if named is not None and not set(named) & self.fleet.servers.keys():
+            return (f"its manifest names no server that there is: {', '.join(named)}",)
+        if not self.fleet.unfit(template):
+            return ()
+        seen = {name: server.node_list for name, server in self.fleet.servers.items() if server.node_list}
+        return tuple(
+            f"{name}: {'; '.join(problems(template, node_list))}"
+            for name, node_list in seen.items()
+            if named is None or name in named
+        )
+
+    # Reading
+
+    def load(self) -> list[TemplateFault]:
+        """Read what is new or changed in the folder; return the faults that are news."""
+        if not self._folder.is_dir():
+            self._faults = {}
+            return [TemplateFault(file=str(self._folder), reason="there is no such folder")]
+        news: list[TemplateFault] = []
+        paths = {path.stem: path for path in sorted(self._folder.glob("*.json"))}
+        for gone in set(self._stamps) - set(paths):
+            for kept in (self._sources, self._stamps, self._faults, self._drawn):
+                kept.pop(gone, None)
+        for name, path in paths.items():
+            stamp = _stamp(path)
+            if self._stamps.get(name) != stamp:
+                self._stamps[name] = stamp
+                news += self._read(name, path)
+        self._sources = dict(sorted(self._sources.items()))
+        self.fleet.forget()
+        self._equip()
+        return news
+
+    def _read(self, name: str, path: Path) -> list[TemplateFault]:
+        try:
+            graph = read_workflow(path)
+        except UiFormat as drawn:
+            self._drawn[name] = drawn
+            return [] if converter() else self._failed(name, ADVICE)
+        except GraphError as fault:
+            return self._failed(name, str(fault))
+        self._drawn.pop(name, None)
+        return self._take(name, graph, path)
+
+    def _take(self, name: str, graph: Graph, path: Path) -> list[TemplateFault]:
+        try:
+            self._sources[name] = make_template(name, graph, path.with_suffix(".toml"))
+        except GraphError as fault:
+            return self._failed(name, str(fault))
+        self._faults.pop(name, None)
+        return []
+
+    def _failed(self, name: str, reason: str) -> list[TemplateFault]:
+        """Keep the last good version, if there is one."""
+        kept = "; the version before it stays in use" if name in self._sources else ""
+        self._faults[name] = reason + kept
+        return [TemplateFault(file=f"{name}.json", reason=reason + kept)]
+
+    async def convert(self) -> list[TemplateFault]:
+        """Convert files in the editor's format with the node list of a server that answers; return the news."""
+        news: list[TemplateFault] = []
+        for name, drawn in list(self._drawn.items()):
+            if converter() is None:
+                continue
+            server = next((one for one in self.fleet.servers.values() if one.up), None)
+            if server is None:
+                self._faults.setdefault(name, "it waits for a server, whose node list is needed to convert it")
+                continue
+            try:
+                graph = await asyncio.to_thread(converted, drawn.tree, await server.client.object_info())
+            except (ComfyError, GraphError) as fault:
+                news += self._failed(name, str(fault))
+            else:
+                news += self._take(name, graph, self._folder / f"{name}.json")
+            self._drawn.pop(name, None)
+        if self._sources.keys() != self.by_name.keys() or news:
+            self._sources = dict(sorted(self._sources.items()))
+            self._equip()
+        return news
+
+    # What servers say
+
+    def _node_lists(self) -> list[NodeList]:
+        return [server.node_list for server in self.fleet.servers.values() if server.node_list]
+
+    def _refresh(self) -> None:
+        """A server came, went or was read anew."""
+        lists = self._node_lists()
+        if tuple(map(id, lists)) != self._equipped_for:
+            self.fleet.forget()
+            self._equip()
+        self._tell()
+
+    def _equip(self) -> None:
+        """Trace every template anew, with the types of the servers that it may run on."""
+        lists = self._node_lists()
+        self._equipped_for = tuple(map(id, lists))
+        self.by_name = {name: equipped(template, self._lists_for(template)) for name, template in self._sources.items()}
+
+    def _lists_for(self, template: Template) -> list[NodeList]:
+        named = template.manifest.servers
+        servers = [
+            one for one in self.fleet.servers.values() if one.node_list and (named is None or one.name in named)
+        ]
+        fitting = [one.node_list for one in servers if not problems(template, one.node_list)]
+        return fitting or [one.node_list for one in servers]
+
+    def _tell(self) -> None:
+        for listener in self.on_change:
+            listener()
+
+    def report(self, news: list[TemplateFault]) -> None:
+        """Log faults, and tell whoever wants to hear."""
+        for fault in news:
+            log.warning("template.faulty", file=fault.file, reason=fault.reason)
+        if news:
+            for listener in self.on_fault:
+                listener(news)
+
+    async def watch(self) -> None:
+        """Read the folder again whenever something in it changes, for ever."""
+        while not self._folder.is_dir():  # noqa: ASYNC110 - nobody tells us of a folder that is made later
+            await asyncio.sleep(1.0)
+        changes = watchfiles.awatch(  # pyright: ignore[reportUnknownMemberType] - its stop_event is anyio's or asyncio's
+            self._folder, debounce=DEBOUNCE_MS, step=STEP_MS, recursive=False, watch_filter=_is_template
+        )
+        async for _ in changes:
+            self.report(self.load())
+            self.report(await self.convert())
+            self._tell()
+
+
+def _is_template(_change: watchfiles.Change, path: str) -> bool:
+    return path.endswith((".json", ".toml"))
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Return what changes when a workflow or its manifest is edited."""
+    manifest = path.with_suffix(".toml")
+    try:
+        own = path.stat()
+        beside = manifest.stat() if manifest.is_file() else None
+    except OSError:
+        return (0, 0, 0, 0)
+    return (own.st_mtime_ns, own.st_size, beside.st_mtime_ns if beside else 0, beside.st_size if beside else -1)

@@ -1,0 +1,60 @@
+"""What made a picture, read from the graph that ran: kept with the job, and put into the picture's metadata. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.model.jsontree import JsonObject
+from bot.model.request import Request
+from bot.workflow.graph import Graph, Place
+from bot.workflow.template import Template
+
+METADATA_KEY = "easel"
+"""The PNG text chunk that holds the recipe as JSON."""
+
+_VAES = ("vae_name",)
+_SKIPS = ("stop_at_clip_layer", "clip_skip")
+
+
+def recipe(template: Template, request: Request, graph: Graph) -> JsonObject:
+    """Return the recipe: prompt, negative, loras, seed, size, steps, cfg, sampler, scheduler, model, vae, clip skip.
+
+    What the workflow does not have is left out.
+    """
+    roles = template.roles
+    size = roles.sizes[0] if roles.sizes else None
+    found: dict[str, Any] = {
+        "template": template.name,
+        "prompt": request.prompt,
+        "negative": request.negative if request.negative is not None else _first(graph, roles.negative),
+        "loras": _loras(graph),
+        "seed": request.seed,
+        "width": graph.value(size.width) if size else None,
+        "height": graph.value(size.height) if size else None,
+        "count": _first(graph, roles.batches),
+        **{name: _first(graph, places) for name, places in roles.settings.items()},
+        "models": [graph.value(place) for place in roles.models],
+        "vae": _anywhere(graph, _VAES),
+        "clip_skip": _anywhere(graph, _SKIPS),
+        "options": dict(request.values),
+    }
+    return {name: value for name, value in found.items() if value not in (None, "", [], {})}
+
+
+def _first(graph: Graph, places: tuple[Place, ...]) -> Any:
+    return graph.value(places[0]) if places else None
+
+
+def _anywhere(graph: Graph, names: tuple[str, ...]) -> Any:
+    return next(
+        (node.inputs[name] for node in graph.nodes.values() for name in names
+         if name in node.inputs and graph.link(node.inputs[name]) is None), None,
+    )  # fmt: skip
+
+
+def _loras(graph: Graph) -> list[Mapping[str, Any]]:
+    found = (node.inputs for node in graph.nodes.values() if isinstance(node.inputs.get("lora_name"), str))
+    return [
+        {"name": inputs["lora_name"], "model": inputs.get("strength_model"), "clip": inputs.get("strength_clip")}
+        for inputs in found
+        if inputs["lora_name"] not in ("", "None")
+    ]
