@@ -11,7 +11,8 @@ from bot.replies.machines import metadata_words, models_words
 log = structlog.get_logger()
 
 
-@app_commands.guild_only()
+@app_commands.allowed_installs(guilds=True, users=False)
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.default_permissions(manage_guild=True)
 class Models(
     commands.GroupCog,

@@ -15,7 +15,8 @@ _WHERE = {"server": localised("options.server.name")}
 _WHERE_TOLD = {"server": localised("options.server.description")}
 
 
-@app_commands.guild_only()
+@app_commands.allowed_installs(guilds=True, users=False)
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @_ADMINS
 class Server(
     commands.GroupCog,

@@ -14,6 +14,7 @@ from bot.model.job import Job, JobState, ReplyAddress
 from bot.model.request import Request, Standing
 from bot.model.upload import Upload
 from bot.services import Services
+from bot.workflow.build import check_request
 from bot.workflow.options import Kind
 from bot.workflow.template import Template
 from tests.conftest import PROJECT
@@ -44,6 +45,7 @@ class FakeJobs:
     async def submit(self, request: Request, address: ReplyAddress, standing: Standing) -> None:
         if self.fault is not None:
             raise self.fault
+        check_request(self.template(request.template), request)
         self.standings.append(standing)
         self.submitted.append((request, address))
 
@@ -81,7 +83,7 @@ class FakeIntake:
     def __init__(self) -> None:
         self.taken: list[tuple[Kind, bytes]] = []
 
-    async def take(self, member_id: int, kind: Kind, size: int, read: Callable[[], Awaitable[bytes]]) -> Upload:
+    async def take(self, _member_id: int, kind: Kind, _size: int, read: Callable[[], Awaitable[bytes]]) -> Upload:
         data = await read()
         self.taken.append((kind, data))
         return Upload(id=f"upload-{len(self.taken)}", ending="png", data=data)

@@ -74,7 +74,7 @@ async def test_once_saves_the_picture(tmp_path: Path) -> None:
     ("line", "words"),
     [
         ("/imagine prompt:x size:huge", "not a size"),
-        ("/imagine prompt:x template:upscale", "more than words"),
+        ("/imagine prompt:x template:upscale", "needs a file"),
         ("/imagine", "required"),
         ("/nothing", "no command here"),
     ],

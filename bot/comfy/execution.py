@@ -62,6 +62,8 @@ class Outputs:
 
     files: tuple[Result, ...]
     frames: tuple[tuple[str, bytes], ...]
+    texts: tuple[str, ...] = ()
+    """What it said, where that is all it made, or where it was asked for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -230,9 +232,11 @@ class Execution:
             raise entry.fault
         wanted = self.wanted
         files = [file for node, listed in entry.files.items() if wanted is None or node in wanted for file in listed]
+        said = [text for node, listed in entry.texts.items() if wanted is None or node in wanted for text in listed]
         saved = [file for file in files if file.kind == "output"] or files
         if self.frame_nodes and not saved and (self._detached or not self._frames):
             raise PictureLost("pictures went out while nobody listened")
-        if not saved and not self._frames:
+        if not saved and not self._frames and not said:
             raise NoPicture("no file was made")
-        return Outputs(files=tuple(saved), frames=tuple(self._frames))
+        alone = wanted is not None or not (saved or self._frames)
+        return Outputs(files=tuple(saved), frames=tuple(self._frames), texts=tuple(said) if alone else ())

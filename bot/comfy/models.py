@@ -36,6 +36,8 @@ class HistoryEntry:
     """The end of one prompt: its files by output node, and the fault that ended it, if any."""
 
     files: Mapping[str, tuple[Result, ...]]
+    texts: Mapping[str, tuple[str, ...]]
+    """What nodes showed as text."""
     fault: ExecutionFailed | Interrupted | None
 
 
@@ -184,6 +186,7 @@ def parse_history(body: object, prompt_id: str) -> HistoryEntry | None:
     status = obj(entry.get("status"))
     return HistoryEntry(
         files={node: found for node, output in outputs.items() if (found := parse_files(output))},
+        texts={node: found for node, output in outputs.items() if (found := parse_names(obj(output).get("text")))},
         fault=_fault(status),
     )
 

@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.delivery.limits import FILES, file_limit
-from bot.delivery.transcode import picture_ending, shrink
+from bot.delivery.transcode import PLAYS, is_moving, picture_ending, playable, shrink, video, without_metadata
 
-_SAFE_ENDING = re.compile(r"\.(mp4|webm|mov|gif|webp|mp3|wav|flac|ogg|opus|glb|txt|json|png|jpe?g)$", re.IGNORECASE)
+_SAFE_ENDING = re.compile(
+    r"\.(mp4|webm|mov|mkv|avi|m4v|gif|webp|mp3|wav|flac|ogg|opus|glb|txt|json|png|jpe?g)$", re.IGNORECASE
+)
+_VIDEOS = frozenset({"mp4", "webm", "mov", "mkv", "avi", "m4v"})
 _PICTURES = frozenset({"gif", "webp", "png", "jpg", "jpeg"})
 _AT_ONCE = asyncio.Semaphore(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file as Discord will have it; `shrunk` tells that it is not the server's own bytes any more."""
+    """A file as Discord will have it; `shrunk` and `converted` tell that it is not the server's own bytes any more."""
 
     filename: str
     data: bytes = field(repr=False)
     alt: str
     shrunk: bool = False
+    converted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,27 +35,57 @@ class Parcel:
     left_out: int = 0
 
 
-async def pack(made: Sequence[tuple[str, bytes]], *, stem: str, alt: str, upload_limit: int) -> Parcel:
-    """Pack files (server's name, bytes) for one message; too large pictures are made smaller in a thread."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fitted:
+    data: bytes
+    ending: str
+    shrunk: bool = False
+    converted: bool = False
+
+
+async def pack(
+    made: Sequence[tuple[str, bytes]], *, stem: str, alt: str, upload_limit: int, metadata: bool = True
+) -> Parcel:
+    """Pack files (server's name, bytes) for one message; too large ones are made smaller in a thread.
+
+    Without `metadata`, PNGs lose what they say of how they were made.
+    """
     taken = made[:FILES]
     limit = file_limit(upload_limit, len(taken))
     packed: list[Attachment] = []
     for number, (name, data) in enumerate(taken, 1):
         async with _AT_ONCE:
-            fitted = await asyncio.to_thread(_fit, name, data, limit)
+            fitted = await asyncio.to_thread(_fit, name, data if metadata else without_metadata(data), limit)
         if fitted is not None:
-            content, ending = fitted
-            filename = f"{stem}-{number}.{ending}"
-            packed.append(Attachment(filename=filename, data=content, alt=alt, shrunk=content is not data))
+            filename = f"{stem}-{number}.{fitted.ending}"
+            packed.append(
+                Attachment(
+                    filename=filename, data=fitted.data, alt=alt, shrunk=fitted.shrunk, converted=fitted.converted
+                )
+            )
     return Parcel(files=tuple(packed), left_out=len(made) - len(packed))
 
 
-def _fit(name: str, data: bytes, limit: int) -> tuple[bytes, str] | None:
+def _fit(name: str, data: bytes, limit: int) -> _Fitted | None:
     """Return what to send, or None: nothing in it, called a picture but none, or too large for good."""
     ending = picture_ending(data)
     found = _SAFE_ENDING.search(name)
-    if not data or (ending is None and (found is None or found[1].lower() in _PICTURES)):
+    called = found[1].lower() if found else ""
+    if not data or (ending is None and (not called or called in _PICTURES)):
         return None
+    if ending == "png" and is_moving(data) and (made := playable(data, limit)) is not None:
+        return _Fitted(data=made[0], ending=made[1], converted=True)
+    if ending is None and called in _VIDEOS and (len(data) > limit or called not in PLAYS):
+        return _video(data, called, limit)
     if len(data) > limit:
-        return shrink(data, limit)
-    return data, ending or str(found and found[1].lower())
+        made = shrink(data, limit)
+        return _Fitted(data=made[0], ending=made[1], shrunk=True) if made else None
+    return _Fitted(data=data, ending=ending or called)
+
+
+def _video(data: bytes, ending: str, limit: int) -> _Fitted | None:
+    """Return a video that plays and fits; one that fits and does not play goes as it is where ffmpeg is missing."""
+    made = video(data, ending, limit)
+    if made is not None:
+        return _Fitted(data=made, ending="mp4", shrunk=len(data) > limit, converted=len(data) <= limit)
+    return _Fitted(data=data, ending=ending) if len(data) <= limit else None

@@ -1,14 +1,30 @@
-"""Making a picture fit: WebP at falling quality, then fewer pixels. CPU-bound: call it in a thread."""
+"""Making files fit and play: pictures and animations by Pillow, videos by ffmpeg where it is installed.
+
+CPU-bound: call in a thread.
+"""
 
 import io
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 _LADDER = ((95, 1.0), (90, 1.0), (80, 1.0), (70, 1.0), (80, 0.75), (75, 0.5), (70, 0.35), (60, 0.2), (50, 0.1))
 """Quality and scale, best first."""
+_MOVING_LADDER = ((85, 1.0), (75, 0.75), (70, 0.5), (60, 0.35), (50, 0.2))
 
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
+_BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+PLAYS = frozenset({"mp4", "webm", "mov", "gif", "webp"})
+"""Endings of moving pictures that Discord plays."""
+VIDEO_S = 300
+"""Seconds that ffmpeg may take."""
+_SOUND_KBITS = 96
 
 
 def picture_ending(data: bytes) -> str | None:
@@ -16,27 +32,118 @@ def picture_ending(data: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return _ENDINGS.get(picture.format or "")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    except _BROKEN:
         return None
+
+
+def is_moving(data: bytes) -> bool:
+    """Tell an animation from a still picture."""
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return getattr(picture, "n_frames", 1) > 1
+    except _BROKEN:
+        return False
 
 
 def shrink(data: bytes, limit: int) -> tuple[bytes, str] | None:
     """Return the picture in at most `limit` bytes and its file ending; None if that cannot be done."""
-    return next((made for made in _smaller(data) if len(made[0]) <= limit), None)
+    made = _moving(data) if is_moving(data) else _smaller(data)
+    return next((one for one in made if len(one[0]) <= limit), None)
+
+
+def playable(data: bytes, limit: int) -> tuple[bytes, str] | None:
+    """Return an animated PNG, of which Discord shows the first frame only, as an animated WebP."""
+    return next((one for one in _moving(data) if len(one[0]) <= limit), None)
+
+
+def without_metadata(data: bytes) -> bytes:
+    """Return a still PNG without its text chunks; every other file as it is."""
+    if picture_ending(data) != "png" or is_moving(data):
+        return data
+    with Image.open(io.BytesIO(data)) as opened:
+        out = io.BytesIO()
+        opened.convert(opened.mode).save(out, "PNG")
+        return out.getvalue()
+
+
+def video(data: bytes, ending: str, limit: int) -> bytes | None:
+    """Return a video as MP4 in at most `limit` bytes; None without ffmpeg, or if that cannot be done."""
+    tool = shutil.which("ffmpeg")
+    if tool is None:
+        return None
+    with TemporaryDirectory(prefix="easel-video-") as folder:
+        source, target = Path(folder) / f"in.{ending}", Path(folder) / "out.mp4"
+        source.write_bytes(data)
+        seconds = _seconds(tool, source)
+        if seconds is None:
+            return None
+        kbits = int(limit * 8 * 0.92 / 1000 / seconds) - _SOUND_KBITS
+        if kbits < 50:
+            return None
+        quality = ["-b:v", f"{min(kbits, 8000)}k", "-maxrate", f"{min(kbits, 8000)}k", "-bufsize", f"{2 * kbits}k"]
+        how = ["-c:v", "libx264", "-preset", "fast", "-pix_fmt", "yuv420p", *quality, "-c:a", "aac", "-b:a", "96k"]
+        even = ["-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2", "-movflags", "+faststart"]
+        done = _ran([tool, "-v", "error", "-y", "-i", str(source), *how, *even, str(target)])
+        made = target.read_bytes() if done and target.is_file() else b""
+    return made if 0 < len(made) <= limit else None
+
+
+def _seconds(tool: str, source: Path) -> float | None:
+    """Return how long a video plays, as ffprobe beside ffmpeg says."""
+    probe = str(Path(tool).with_name("ffprobe"))
+    command = [probe, "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(source)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603 - fixed words, our own file
+        return max(0.1, float(done.stdout.strip()))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+def _ran(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=VIDEO_S, check=False).returncode == 0  # noqa: S603 - as above
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 def _smaller(data: bytes) -> Iterator[tuple[bytes, str]]:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             picture = opened.convert("RGBA" if "A" in opened.getbands() else "RGB")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    except _BROKEN:
         return
     for quality, scale in _LADDER:
-        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         out = io.BytesIO()
-        smaller = picture if scale == 1 else ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
         try:
-            smaller.save(out, "WEBP", quality=quality)
+            _scaled(picture, scale).save(out, "WEBP", quality=quality)
         except (OSError, ValueError):
             return
         yield out.getvalue(), "webp"
+
+
+def _moving(data: bytes) -> Iterator[tuple[bytes, str]]:
+    """Yield an animation as WebP, ever smaller; frames keep their times."""
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            frames = [
+                (frame.convert("RGBA"), frame.info.get("duration", 100)) for frame in ImageSequence.Iterator(opened)
+            ]
+    except _BROKEN:
+        return
+    times = [max(20, round(float(time))) for _, time in frames]
+    for quality, scale in _MOVING_LADDER:
+        first, *rest = [_scaled(frame, scale) for frame, _ in frames]
+        out = io.BytesIO()
+        how: dict[str, Any] = {"save_all": True, "append_images": rest, "duration": times, "loop": 0}
+        try:
+            first.save(out, "WEBP", quality=quality, **how)
+        except (OSError, ValueError):
+            return
+        yield out.getvalue(), "webp"
+
+
+def _scaled(picture: Image.Image, scale: float) -> Image.Image:
+    if scale == 1:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return ImageOps.contain(picture, size, Image.Resampling.LANCZOS)

@@ -26,8 +26,8 @@ from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier
 from bot.store.jobs import JobStore
 from bot.store.uploads import UploadStore
-from bot.workflow.build import check_names, check_request, loras_of, prompts
-from bot.workflow.matching import resolve
+from bot.workflow.build import build, check_names, check_request, loras_of, prompts
+from bot.workflow.fitness import graph_problems
 from bot.workflow.template import Template
 
 log = structlog.get_logger()
@@ -58,6 +58,29 @@ def check_standing(template: Template, standing: Standing) -> None:
         raise RequestError("refused.age_restricted", template=template.title)
     if manifest.roles_allowed and not standing.role_ids & set(manifest.roles_allowed):
         raise RequestError("refused.roles_only", template=template.title)
+
+
+def has_syntax(template: Template, request: Request) -> bool:
+    """Tell whether a request's prompts name what one server may have and another not."""
+    try:
+        return any(prompt.loras or prompt.embeddings for prompt in prompts(template, request).values())
+    except RequestError:
+        return False  # the template has changed since; the runner tells
+
+
+def rehearsed(template: Template, request: Request, server: Server) -> RequestError | None:
+    """Return why a server would not take a request, or None."""
+    files = dict.fromkeys(request.files, "rehearsal.png")
+    brought = frozenset(place for option in template.file_options for place in option.places)
+    try:
+        check_names(prompts(template, request), loras_of(server.node_list), server.embeddings)
+        graph = build(template, request, server.node_list, job_id="rehearsal", files=files)
+    except RequestError as fault:
+        return fault
+    if found := graph_problems(graph, server.node_list, brought):
+        log.warning("template.unfit", template=template.name, server=server.name, problems=found[:5])
+        return RequestError("refused.template_unfit", template=template.title)
+    return None
 
 
 class Dispatcher:
@@ -126,7 +149,7 @@ class Dispatcher:
         check_request(template, request)
         if self._fleet.unfit(template):
             raise RequestError("refused.template_unfit", template=template.title)
-        self._check_names(template, request)
+        self._rehearse(template, request)
         await check_masks(template, request, self._uploads)
         if not self.has_room(request.member_id):
             raise RequestError("refused.too_many_waiting", limit=self._scheduler.waiting_limit)
@@ -148,15 +171,18 @@ class Dispatcher:
         self._wake.set()
         return job
 
-    def _check_names(self, template: Template, request: Request) -> None:
-        """Refuse LoRAs and embeddings that no server has which could run this."""
+    def _rehearse(self, template: Template, request: Request) -> None:
+        """Build the graph for the servers that may run it, and look at it as they would, before anybody waits.
+
+        Raises:
+            RequestError: no server would take it; the words are those of the first.
+        """
         servers = [
             one for one in self._fleet.servers.values() if one.node_list and self._fleet.can_run(template, one.name)
         ]
-        if servers:
-            loras = [name for one in servers for name in loras_of(one.node_list)]
-            embeddings = [name for one in servers for name in one.embeddings]
-            check_names(prompts(template, request), list(dict.fromkeys(loras)), list(dict.fromkeys(embeddings)))
+        faults = [fault for one in servers if (fault := rehearsed(template, request, one)) is not None]
+        if faults and len(faults) == len(servers):
+            raise faults[0]
 
     def has_room(self, member_id: int) -> bool:
         """Tell whether a member may have one more waiting."""
@@ -343,7 +369,9 @@ class Dispatcher:
         """Show again what an earlier process had made and not surely shown: the same edit of the same message."""
         while server is not None and not server.up:  # noqa: ASYNC110 - many jobs wait, one event serves only one
             await asyncio.sleep(SERVER_PAUSE_S)  # the files are there; their server will be, too
-        await self._last_word(job, await self._runner.remade(job, self._cards(job), server))
+        template = self._library.by_name.get(job.request.template)
+        metadata = template is not None and template.manifest.metadata
+        await self._last_word(job, await self._runner.remade(job, self._cards(job), server, metadata=metadata))
 
     async def _tell_again(self, job: Job) -> None:
         """Show the end of a job that an earlier process had decided and not surely shown."""
@@ -366,18 +394,6 @@ class Dispatcher:
         return template is None or (
             self._fleet.can_run(template, server) and self._has_names(template, request, server)
         )
-
-    def _has_names(self, template: Template, request: Request, server: str) -> bool:
-        """Tell whether a server has the LoRAs that a prompt names."""
-        try:
-            said = prompts(template, request)
-        except RequestError:
-            return True  # the template has changed since; the runner tells
-        wanted = [lora.name for prompt in said.values() for lora in prompt.loras]
-        if not wanted:
-            return True
-        known = loras_of(self._fleet.servers[server].node_list)
-        return all(resolve(name, known) is not None for name in wanted)
 
     def _enqueue(self, job: Job) -> None:
         self._jobs[job.id] = job

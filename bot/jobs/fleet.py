@@ -46,6 +46,7 @@ class Fleet:
         self.on_change: list[Callable[[], None]] = []
         self.news = asyncio.Event()
         """Set at every change, for who waits for a server."""
+        self._stale: set[str] = set()
         self._hurry: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self.servers}
         self._fits: dict[tuple[str, str], bool] = {}
 
@@ -55,7 +56,8 @@ class Fleet:
         wait_s, listed_at = RETRY_FIRST_S, float("-inf")
         while True:
             try:
-                if not server.up or loop.time() - listed_at > NODE_LIST_S:
+                if not server.up or name in self._stale or loop.time() - listed_at > NODE_LIST_S:
+                    self._stale.discard(name)
                     server.node_list = await server.client.node_list()
                     server.embeddings = await server.client.embeddings()
                     listed_at = loop.time()
@@ -80,6 +82,12 @@ class Fleet:
         """A job met a fault of this server: take it out and look at once."""
         self._flag(self.servers[name], up=False, reason="a job could not reach it")
         self._hurry[name].set()
+
+    def read_again(self) -> None:
+        """Read the node lists anew, now: there may be models that were not there before."""
+        self._stale.update(self.servers)
+        for hurry in self._hurry.values():
+            hurry.set()
 
     def free(self) -> dict[str, int]:
         """Return the free slots of the servers that answer."""

@@ -100,6 +100,16 @@ class Library:
             if named is None or name in named
         )
 
+    def model_files(self) -> list[tuple[str, str, str]]:
+        """Return the model files that templates name, as (class, input, name)."""
+        return [
+            (node.class_type, name, value)
+            for template in self._sources.values()
+            for node in template.graph.nodes.values()
+            for name, value in node.inputs.items()
+            if name.endswith("_name") and isinstance(value, str)
+        ]
+
     # Reading
 
     def load(self) -> list[TemplateFault]:
@@ -190,9 +200,7 @@ class Library:
 
     def _lists_for(self, template: Template) -> list[NodeList]:
         named = template.manifest.servers
-        servers = [
-            one for one in self.fleet.servers.values() if one.node_list and (named is None or one.name in named)
-        ]
+        servers = [one for one in self.fleet.servers.values() if one.node_list and (named is None or one.name in named)]
         fitting = [one.node_list for one in servers if not problems(template, one.node_list)]
         return fitting or [one.node_list for one in servers]
 
@@ -219,6 +227,8 @@ class Library:
             self.report(self.load())
             self.report(await self.convert())
             self._tell()
+            if any(self._reasons(template) for template in self.by_name.values()):
+                self.fleet.read_again()
 
 
 def _is_template(_change: watchfiles.Change, path: str) -> bool:

@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 ATTEMPTS = 3
 """How often a job is begun, before what the server lost or left is told as a failure."""
-FRAME = "socket"
+FRAME, TEXT = "socket", "text"
 _RETRIED = (Unreachable, SocketLost, Vanished, PictureLost)
 _CODES: tuple[tuple[type[EaselError], FailureCode], ...] = (
     (OutOfMemory, FailureCode.OUT_OF_MEMORY),
@@ -115,32 +115,31 @@ class JobRunner:
         reporter.post(tracker.saving())
         made = await self._fetch(server, outputs.files)
         made += [(f"frame.{mime.partition('/')[2]}", data) for mime, data in outputs.frames]
+        made += [(f"{TEXT}.txt", words.encode()) for words in outputs.texts]
         await self._store.add_results(job.id, _records(outputs))
         if not await self._store.move(job.id, job.attempt, JobState.RUNNING, JobState.DELIVERING):
             return None
-        return await self._packed(job, cards, made, time.time() - began)
+        return await self._packed(job, cards, made, time.time() - began, metadata=template.manifest.metadata)
 
     async def _packed(
-        self, job: Job, cards: CardMaker, made: Sequence[tuple[str, bytes]], elapsed_s: float
+        self, job: Job, cards: CardMaker, made: Sequence[tuple[str, bytes]], elapsed_s: float, *, metadata: bool
     ) -> Card | None:
-        limit = job.address.upload_limit
-        parcel = await pack(
-            made, stem=f"easel-{job.id[:8]}", alt=alt_text(job.request.prompt or cards.title), upload_limit=limit
-        )
+        limit, alt = job.address.upload_limit, alt_text(job.request.prompt or cards.title)
+        parcel = await pack(made, stem=f"easel-{job.id[:8]}", alt=alt, upload_limit=limit, metadata=metadata)
         if not parcel.files:
             large = any(len(data) > limit for _, data in made)
             code = FailureCode.TOO_LARGE if large else FailureCode.PICTURE_LOST
             return await self._fail(job, cards, Failure(code=code))
         return cards.done(parcel, elapsed_s)
 
-    async def remade(self, job: Job, cards: CardMaker, server: Server | None) -> Card | None:
+    async def remade(self, job: Job, cards: CardMaker, server: Server | None, *, metadata: bool) -> Card | None:
         """Return the last card of what an earlier process had made and not surely shown."""
         results = await self._store.results(job.id)
         try:
-            if server is None or not results or any(result.kind == FRAME for result in results):
+            if server is None or not results or any(result.kind in (FRAME, TEXT) for result in results):
                 raise PictureLost("what was sent as frames, or lies on a server that is gone, cannot be fetched again")
             made = await self._fetch(server, results)
-            return await self._packed(job, cards, made, time.time() - job.created_at)
+            return await self._packed(job, cards, made, time.time() - job.created_at, metadata=metadata)
         except ComfyError as fault:
             return await self._fail(job, cards, failure_of(fault))
 
@@ -211,4 +210,5 @@ class JobRunner:
 
 def _records(outputs: Outputs) -> Sequence[Result]:
     frames = [Result(filename=f"frame-{number}", kind=FRAME) for number, _ in enumerate(outputs.frames, 1)]
-    return [*outputs.files, *frames]
+    texts = [Result(filename=f"text-{number}", kind=TEXT) for number, _ in enumerate(outputs.texts, 1)]
+    return [*outputs.files, *frames, *texts]

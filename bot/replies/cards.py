@@ -51,6 +51,8 @@ class CardMaker:
         lines = [self._text("card.done", elapsed=self._duration(elapsed_s))]
         if any(file.shrunk for file in parcel.files):
             lines.append(self._text("card.shrunk"))
+        if any(file.converted for file in parcel.files):
+            lines.append(self._text("card.converted"))
         if parcel.left_out:
             lines.append(self._text("card.left_out", count=parcel.left_out))
         return Card(content=self._with_head(*lines), buttons=(Action.AGAIN, Action.DELETE), files=parcel.files)

@@ -78,7 +78,7 @@ class CatalogueTranslator(app_commands.Translator):
         short = locale.value.split("-", maxsplit=1)[0]
         extras = string.extras
         words: Mapping[str, str] = extras.get("words") or {}
-        own = words.get(locale.value) or words.get(short)
+        own = words.get(locale.value) or (words.get(short) if short != FALLBACK else None)
         if own is not None:
             return own[:_LETTERS]
         found = CATALOGUES.get(short, {}).get(extras.get("key", ""))

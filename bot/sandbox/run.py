@@ -50,7 +50,7 @@ class Sandbox:
         settings = self.app.settings
         await self._bot.aclose()
         async with AsyncExitStack() as stack:
-            self.app = await _started(stack, settings)
+            self.app = await _started(stack, settings, self.comfyui)
             yield
 
 
@@ -104,11 +104,14 @@ async def running(
             ) from taken
         wanted = sandbox_settings(discord.url, comfyui_url, data_dir, **settings)
         bot = await stack.enter_async_context(AsyncExitStack())
-        yield Sandbox(discord, comfyui, await _started(bot, wanted), bot)
+        sandbox = Sandbox(discord, comfyui, await _started(bot, wanted, comfyui), bot)
+        yield sandbox
 
 
-async def _started(stack: AsyncExitStack, settings: Settings) -> easel.App:
+async def _started(stack: AsyncExitStack, settings: Settings, comfyui: Comfy | None) -> easel.App:
     app = await stack.enter_async_context(easel.build(settings, ready_timeout_s=0.1))
+    if comfyui is not None:
+        comfyui.wanted = app.library.model_files
     await stack.enter_async_context(bot_running(app))
     return app
 

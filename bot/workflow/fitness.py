@@ -51,8 +51,11 @@ def _node_problems(
         if (link := graph.link(value)) is not None:
             if (clash := _clash(graph, link.node, link.slot, spec, node_list)) is not None:
                 yield f"{name} of {node.class_type} is linked to {clash}"
-        elif (fault := value_fault(value, spec)) is not None:
-            yield f"{fault} ({name} of {node.class_type})"
+        elif spec.choices is not None and not spec.uploaded:
+            if (absent := unlisted(value, spec.choices)) is not None:
+                yield f"missing {name} {absent[:80]!r} ({node.class_type})"
+        elif (fault := _number_fault(value, spec)) is not None:
+            yield f"{name} {fault} ({node.class_type})"
 
 
 def _is_dynamic(node: Node, name: str, spec: InputSpec) -> bool:
@@ -72,10 +75,7 @@ def _clash(graph: Graph, source: str, slot: int, spec: InputSpec, node_list: Nod
     return f"a {known.outputs[slot]}, and wants a {spec.type}"
 
 
-def value_fault(value: object, spec: InputSpec) -> str | None:
-    """Return what is wrong with a literal, or None."""
-    if spec.choices is not None and not spec.uploaded:
-        return None if unlisted(value, spec.choices) is None else f"missing {str(value)[:80]!r}"
+def _number_fault(value: object, spec: InputSpec) -> str | None:
     if spec.type not in ("INT", "FLOAT") or isinstance(value, dict):
         return None
     try:

@@ -127,9 +127,17 @@ async def test_a_bug_is_a_number_in_reply_and_log(
 
 
 async def test_autocomplete_offers_what_works(stage: Stage) -> None:
-    """Templates that need more than words are not offered; typing narrows; sizes may be one's own."""
+    """Every template is offered; typing narrows; sizes may be one's own."""
     offered = await stage.member.autocomplete(stage.channel, "imagine", "template", "")
-    assert {choice["value"] for choice in offered} == {"flux", "sd15", "sdxl", "socket"}
+    assert {choice["value"] for choice in offered} == {
+        "flux",
+        "sd15",
+        "sdxl",
+        "socket",
+        "upscale",
+        "img2img",
+        "inpaint",
+    }
     assert [one["value"] for one in await stage.member.autocomplete(stage.channel, "imagine", "template", "SDX")] == [
         "sdxl"
     ]
@@ -150,7 +158,7 @@ async def test_queue_and_help_are_private(stage: Stage) -> None:
     guide = await stage.member.slash(stage.channel, "help")
     assert guide.ephemeral
     assert "SDXL" in guide.response.content
-    stage.jobs.templates = type(stage.jobs.templates)(by_name={})
+    stage.jobs.library.by_name = {}
     assert "no template ready" in (await stage.member.slash(stage.channel, "help")).response.content
 
 
@@ -236,12 +244,15 @@ async def test_commands_as_discord_gets_them() -> None:
     payload = [await command.get_translated_payload(bot.tree, translator) for command in bot.tree.get_commands()]
 
     assert command_faults(payload) == []
-    assert {one["name"] for one in payload} == {"imagine", "queue", "cancel", "help"}
+    templates = {"flux", "sd15", "sdxl", "socket", "upscale", "img2img", "inpaint"}
+    assert {one["name"] for one in payload} == {"imagine", "queue", "cancel", "help", "server", "models"} | templates
     for command in payload:
         assert command["contexts"] == [0]
         assert command["integration_types"] == [0]
         for thing in (command, *command["options"]):
-            assert set(thing["name_localizations"]) == set(thing["description_localizations"]) == {"ja"}
+            named = thing["name"] not in templates  # a template's command is called as its owner says
+            assert set(thing["name_localizations"]) == ({"ja"} if named else set())
+            assert set(thing["description_localizations"]) <= {"ja"}
     assert CATALOGUES["ja"]["commands.imagine.name"] in {one["name_localizations"]["ja"] for one in payload}
     assert await bot.payload_hash() == await bot.payload_hash()
     await bot.close()

@@ -53,7 +53,7 @@ def graph(**inputs: Any) -> Tree:
 
 
 def execution(
-    client: ComfyClient, tree: Tree, *, frames: frozenset[str] = frozenset()
+    client: ComfyClient, tree: Tree, *, frames: frozenset[str] = frozenset(), **more: Any
 ) -> tuple[Execution, list[ComfyEvent]]:
     heard: list[ComfyEvent] = []
     run = Execution(
@@ -63,6 +63,7 @@ def execution(
         frame_nodes=frames,
         on_event=heard.append,
         on_pending=lambda _ahead: None,
+        **more,
     )
     return run, heard
 
@@ -204,12 +205,11 @@ async def test_frames_lost_with_their_socket() -> None:
             await task
 
 
-async def test_the_limit_stops_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_limit_stops_the_prompt() -> None:
     """A prompt past its limit is stopped on the server."""
-    monkeypatch.setattr("bot.comfy.execution.LIMIT_S", 0.3)
     async with clients(Pace(step_s=0.05)) as (client, comfy):
         with pytest.raises(TimedOut):
-            await execution(client, graph(steps=5000))[0].run()
+            await execution(client, graph(steps=5000), limit_s=0.3)[0].run()
         await eventually(lambda: comfy.worker.running is None, "it still runs")
 
 

@@ -34,7 +34,7 @@ async def words(person: Person, **options: str) -> str:
 async def test_requests_that_cannot_be_done_are_refused_at_once(max_: Person, sandbox: Sandbox) -> None:
     """Options without a place in the template, and unknown templates, get words and never reach a server."""
     assert "no negative prompt" in await words(max_, prompt="x", template="flux", negative="y")
-    assert "more than words" in await words(max_, prompt="x", template="upscale")
+    assert "needs a file for image" in await words(max_, prompt="x", template="upscale")
     assert "no template called" in await words(max_, prompt="x", template="nothing")
     assert sandbox.comfyui is not None
     assert sandbox.comfyui.worker.history == {}
@@ -264,7 +264,8 @@ async def test_a_job_whose_row_is_slow_is_not_lost(
     add = JobStore.add
 
     async def slow_add(store: JobStore, job: Job) -> None:
-        sandbox.app.fleet.on_change()
+        for listener in sandbox.app.fleet.on_change:
+            listener()
         await asyncio.sleep(0.1)
         await add(store, job)
 

@@ -35,12 +35,14 @@ def test_shipped_templates_are_in_order() -> None:
     templates = load_templates(PROJECT / "templates")
 
     assert templates.faults == ()
-    assert set(templates.by_name) == {"sd15", "sdxl", "flux", "socket", "upscale"}
+    assert set(templates.by_name) == {"sd15", "sdxl", "flux", "socket", "upscale", "img2img", "inpaint"}
     known = parse_node_list(OBJECT_INFO)
     for template in templates.by_name.values():
         assert problems(template, known) == ()
         assert [option.name for option in template.options if option.required] == (
-            ["image"] if template.name == "upscale" else ["prompt"]
+            {"upscale": ["image"], "img2img": ["prompt", "image"], "inpaint": ["prompt", "image"]}.get(
+                template.name, ["prompt"]
+            )
         )
         assert template.manifest.title
 
@@ -59,7 +61,7 @@ def test_a_faulty_file_takes_nobody_with_it(tmp_path: Path) -> None:
     assert set(templates.by_name) == {"good"}
     faults = {fault.file: fault.reason for fault in templates.faults}
     assert set(faults) == {"ui.json", "text.json", "toml.json", "key.json", "binary.json"}
-    assert "key.toml: titel" in faults["key.json"]
+    assert "key.toml:1: titel" in faults["key.json"]
     assert load_templates(tmp_path / "nowhere").faults[0].reason == "there is no such folder"
 
 

@@ -1,13 +1,14 @@
 """What each node class does. Values between nodes are small records; only pictures are heavy."""
 
 import asyncio
+import hashlib
 import io
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from bot.sandbox.comfyui.drawing import Recipe, draw, preview
@@ -24,6 +25,12 @@ class Latent:
     batch: int
     marks: tuple[str, ...] = ()
     words: str = ""
+    base: tuple[Image.Image, ...] = ()
+    """The pictures that it was made of, if it was made of pictures."""
+    mask: Image.Image | None = None
+    """Where it may change: white."""
+    strength: float = 1.0
+    """How much it has changed since, 0 to 1."""
 
 
 class Context(Protocol):
@@ -96,7 +103,7 @@ async def _ksampler(context: Context, inputs: Inputs) -> Outcome:
         last - first,
         cfg,
     )
-    return (latent,), None
+    return (replace(latent, strength=inputs.get("denoise", 1.0)),), None
 
 
 async def _custom_sampler(context: Context, inputs: Inputs) -> Outcome:
@@ -142,23 +149,69 @@ def _recipe(latent: Latent, index: int) -> Recipe:
 
 async def _decode(_context: Context, inputs: Inputs) -> Outcome:
     latent = inputs["samples"]
-    recipes = [_recipe(latent, index) for index in range(latent.batch)]
-    return ([await asyncio.to_thread(draw, recipe) for recipe in recipes],), None
+    return ([await asyncio.to_thread(_picture, latent, index) for index in range(latent.batch)],), None
+
+
+def _picture(latent: Latent, index: int) -> Image.Image:
+    """Draw what a latent shows: over the picture it came from, and only where its mask lets it."""
+    drawn = draw(_recipe(latent, index))
+    if not latent.base:
+        return drawn
+    base = latent.base[index % len(latent.base)].convert("RGB").resize(drawn.size)
+    changed = Image.blend(base, drawn, max(0.0, min(1.0, latent.strength)))
+    return Image.composite(changed, base, latent.mask.resize(drawn.size)) if latent.mask else changed
 
 
 async def _vae_encode(_context: Context, inputs: Inputs) -> Outcome:
     pictures: list[Image.Image] = inputs["pixels"]
     first = pictures[0]
-    return (Latent(first.width, first.height, len(pictures), (str(hash(first.tobytes())),)),), None
+    mark = hashlib.sha256(first.tobytes()).hexdigest()
+    return (Latent(first.width, first.height, len(pictures), (mark,), base=tuple(pictures)),), None
+
+
+async def _inpaint_encode(context: Context, inputs: Inputs) -> Outcome:
+    (latent,), _ = await _vae_encode(context, inputs)
+    return (replace(latent, mask=inputs["mask"]),), None
+
+
+async def _noise_mask(_context: Context, inputs: Inputs) -> Outcome:
+    return (replace(inputs["samples"], mask=inputs["mask"]),), None
+
+
+async def _inpaint_conditioning(context: Context, inputs: Inputs) -> Outcome:
+    (latent,), _ = await _inpaint_encode(context, inputs)
+    return (inputs["positive"], inputs["negative"], latent), None
+
+
+async def _load_mask(context: Context, inputs: Inputs) -> Outcome:
+    picture = _opened(context, inputs["image"]).convert("RGBA")
+    channel = inputs["channel"]
+    mask = picture.getchannel({"alpha": "A", "red": "R", "green": "G", "blue": "B"}[channel])
+    return (ImageOps.invert(mask) if channel == "alpha" else mask,), None
+
+
+async def _to_mask(_context: Context, inputs: Inputs) -> Outcome:
+    channel = {"red": 0, "green": 1, "blue": 2, "alpha": 3}[inputs["channel"]]
+    return (inputs["image"][0].convert("RGBA").getchannel(channel),), None
+
+
+async def _invert_mask(_context: Context, inputs: Inputs) -> Outcome:
+    return (ImageOps.invert(inputs["mask"]),), None
 
 
 async def _load_image(context: Context, inputs: Inputs) -> Outcome:
-    path = context.files.input_path(inputs["image"])
+    picture = _opened(context, inputs["image"])
+    holes = ImageOps.invert(picture.convert("RGBA").getchannel("A"))  # 1 - alpha, as the real node has it
+    return ([picture.convert("RGB")], holes), None
+
+
+def _opened(context: Context, name: str) -> Image.Image:
+    path = context.files.input_path(name)
     if path is None:
-        raise FileNotFoundError(inputs["image"])
+        raise FileNotFoundError(name)
     picture = Image.open(path)
     picture.load()
-    return ([picture.convert("RGB")], None), None
+    return picture
 
 
 async def _empty_image(_context: Context, inputs: Inputs) -> Outcome:
@@ -191,6 +244,31 @@ async def _preview_image(context: Context, inputs: Inputs) -> Outcome:
         context.files.save, inputs["images"], temp_prefix(), _pnginfo(context), kind="temp"
     )
     return (inputs["images"],), {"images": entries}
+
+
+async def _save_animation(context: Context, inputs: Inputs) -> Outcome:
+    entries = await asyncio.to_thread(
+        context.files.save_animation, inputs["images"], inputs["filename_prefix"], inputs["fps"]
+    )
+    return (inputs["images"],), {"images": entries, "animated": [True]}
+
+
+async def _preview_any(_context: Context, inputs: Inputs) -> Outcome:
+    text = str(inputs["source"])
+    return (text,), {"text": [text]}
+
+
+async def _clip(_context: Context, inputs: Inputs) -> Outcome:
+    return (inputs["clip_name"],), None
+
+
+async def _unet(context: Context, inputs: Inputs) -> Outcome:
+    await context.load(inputs["unet_name"])
+    return ((inputs["unet_name"],),), None
+
+
+async def _lora_model(_context: Context, inputs: Inputs) -> Outcome:
+    return ((*inputs["model"], f"{inputs['lora_name']}:{inputs['strength_model']}"),), None
 
 
 async def _save_socket(context: Context, inputs: Inputs) -> Outcome:
@@ -232,6 +310,9 @@ RUNS: dict[str, Run] = {
     "CheckpointLoaderSimple": _checkpoint,
     "VAELoader": _value("vae_name"),
     "LoraLoader": _lora,
+    "LoraLoaderModelOnly": _lora_model,
+    "UNETLoader": _unet,
+    "CLIPLoader": _clip,
     "CLIPSetLastLayer": _value("clip"),
     "CLIPTextEncode": _encode,
     "CLIPTextEncodeSDXL": _encode,
@@ -256,6 +337,14 @@ RUNS: dict[str, Run] = {
     "SamplerCustomAdvanced": _custom_sampler,
     "VAEDecode": _decode,
     "VAEEncode": _vae_encode,
+    "VAEEncodeForInpaint": _inpaint_encode,
+    "SetLatentNoiseMask": _noise_mask,
+    "InpaintModelConditioning": _inpaint_conditioning,
+    "LoadImageMask": _load_mask,
+    "ImageToMask": _to_mask,
+    "InvertMask": _invert_mask,
+    "SaveAnimatedWEBP": _save_animation,
+    "PreviewAny": _preview_any,
     "LoadImage": _load_image,
     "EmptyImage": _empty_image,
     "ImageBatch": _value("image1"),

@@ -82,6 +82,16 @@ class Files:
             entries.append({"filename": filename, "subfolder": subfolder, "type": kind})
         return entries
 
+    def save_animation(self, pictures: list[Image.Image], prefix: str, fps: float) -> list[dict[str, str]]:
+        """Write an animated WebP; return its entry."""
+        subfolder, _, name = prefix.rpartition("/")
+        folder = self.place("output", subfolder, name).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        filename = f"{name}_{len(list(folder.iterdir())) + 1:05}_.webp"
+        first, *rest = pictures
+        first.save(folder / filename, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
+        return [{"filename": filename, "subfolder": subfolder, "type": "output"}]
+
     async def upload(self, request: web.Request) -> web.Response:
         """POST /upload/image."""
         form = await request.post()
@@ -116,7 +126,9 @@ class Files:
         if original.is_file():
             base, mask = Image.open(original).convert("RGBA"), Image.open(image.file).convert("RGBA")
             base.putalpha(mask.getchannel("A") if mask.size == base.size else mask.getchannel("R").resize((0, 0)))
-            base.save(self.place(kind, subfolder, image.filename), "PNG")
+            target = self.place(kind, subfolder, image.filename)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            base.save(target, "PNG")
         return web.json_response(entry)
 
     async def view(self, request: web.Request) -> web.StreamResponse:

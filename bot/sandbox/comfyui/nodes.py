@@ -1,5 +1,7 @@
 """The node classes that the stand-in knows, as `/object_info` declares them."""
 
+import copy
+from collections.abc import Iterable
 from typing import Any
 
 CHECKPOINTS = {
@@ -16,8 +18,8 @@ MODELS: dict[str, list[str]] = {
     "embeddings": ["easel-negative.safetensors"],
     "upscale_models": ["4x-easel.pth"],
     "controlnet": [],
-    "diffusion_models": [],
-    "text_encoders": [],
+    "diffusion_models": ["easel-flux1-unet.safetensors"],
+    "text_encoders": ["easel-clip.safetensors"],
     "clip_vision": [],
     "configs": [],
     "style_models": [],
@@ -92,6 +94,18 @@ _LATENT_SIDES = {"width": SIDE, "height": SIDE, "batch_size": BATCH}
 _TABLE: dict[str, tuple[dict[str, Spec], list[str]]] = {
     "CheckpointLoaderSimple": ({"ckpt_name": one_of(MODELS["checkpoints"])}, ["MODEL", "CLIP", "VAE"]),
     "VAELoader": ({"vae_name": one_of(MODELS["vae"])}, ["VAE"]),
+    "UNETLoader": (
+        {"unet_name": one_of(MODELS["diffusion_models"]), "weight_dtype": one_of(["default", "fp8_e4m3fn"])},
+        ["MODEL"],
+    ),
+    "CLIPLoader": (
+        {"clip_name": one_of(MODELS["text_encoders"]), "type": one_of(["stable_diffusion", "sd3", "flux"])},
+        ["CLIP"],
+    ),
+    "LoraLoaderModelOnly": (
+        {"model": link("MODEL"), "lora_name": one_of(MODELS["loras"]), "strength_model": real(1.0, -100.0)},
+        ["MODEL"],
+    ),
     "LoraLoader": (
         {
             "model": link("MODEL"),
@@ -208,7 +222,32 @@ _TABLE: dict[str, tuple[dict[str, Spec], list[str]]] = {
     ),
     "VAEDecode": ({"samples": link("LATENT"), "vae": link("VAE")}, ["IMAGE"]),
     "VAEEncode": ({"pixels": link("IMAGE"), "vae": link("VAE")}, ["LATENT"]),
+    "VAEEncodeForInpaint": (
+        {"pixels": link("IMAGE"), "vae": link("VAE"), "mask": link("MASK"), "grow_mask_by": whole(6, 0, 64)},
+        ["LATENT"],
+    ),
+    "SetLatentNoiseMask": ({"samples": link("LATENT"), "mask": link("MASK")}, ["LATENT"]),
+    "InpaintModelConditioning": (
+        {
+            "positive": link("CONDITIONING"),
+            "negative": link("CONDITIONING"),
+            "vae": link("VAE"),
+            "pixels": link("IMAGE"),
+            "mask": link("MASK"),
+            "noise_mask": ["BOOLEAN", {"default": True}],
+        },
+        ["CONDITIONING", "CONDITIONING", "LATENT"],
+    ),
     "LoadImage": ({"image": [["example.png"], {"image_upload": True}]}, ["IMAGE", "MASK"]),
+    "LoadImageMask": (
+        {
+            "image": [["example.png"], {"image_upload": True}],
+            "channel": one_of(["alpha", "red", "green", "blue"]),
+        },
+        ["MASK"],
+    ),
+    "ImageToMask": ({"image": link("IMAGE"), "channel": one_of(["red", "green", "blue", "alpha"])}, ["MASK"]),
+    "InvertMask": ({"mask": link("MASK")}, ["MASK"]),
     "EmptyImage": (
         {
             "width": whole(512, 1, 16384),
@@ -236,9 +275,21 @@ _TABLE: dict[str, tuple[dict[str, Spec], list[str]]] = {
         ["IMAGE"],
     ),
     "PreviewImage": ({"images": link("IMAGE")}, ["IMAGE"]),
+    "SaveAnimatedWEBP": (
+        {
+            "images": link("IMAGE"),
+            "filename_prefix": ["STRING", {"default": "ComfyUI", "multiline": False}],
+            "fps": real(6.0, 0.01, 1000.0),
+            "lossless": ["BOOLEAN", {"default": True}],
+            "quality": whole(80, 0, 100),
+            "method": one_of(["default", "fastest", "slowest"]),
+        },
+        ["IMAGE"],
+    ),
+    "PreviewAny": ({"source": ["*", {}]}, ["STRING"]),
     "SaveImageWebsocket": ({"images": link("IMAGE")}, []),
 }
-_OUTPUT_NODES = frozenset({"SaveImage", "PreviewImage", "SaveImageWebsocket"})
+_OUTPUT_NODES = frozenset({"SaveImage", "PreviewImage", "SaveImageWebsocket", "SaveAnimatedWEBP", "PreviewAny"})
 _WITH_HIDDEN = frozenset({"SaveImage", "PreviewImage"})
 
 
@@ -266,3 +317,18 @@ def _declare(name: str, required: dict[str, Spec], outputs: list[str]) -> dict[s
 
 OBJECT_INFO: dict[str, dict[str, Any]] = {name: _declare(name, *row) for name, row in _TABLE.items()}
 """What GET /object_info answers."""
+
+Wanted = Iterable[tuple[str, str, str]]
+"""Model files by (class, input, name)."""
+
+
+def with_models(wanted: Wanted) -> dict[str, dict[str, Any]]:
+    """Return the declarations with more model files in their lists: in the sandbox every model is at hand."""
+    info = OBJECT_INFO
+    for class_type, name, value in wanted:
+        spec = info.get(class_type, {}).get("input", {}).get("required", {}).get(name)
+        if spec is None or not name.endswith("_name") or not isinstance(spec[0], list) or value in spec[0]:
+            continue
+        info = copy.deepcopy(info) if info is OBJECT_INFO else info
+        info[class_type]["input"]["required"][name][0].append(value)
+    return info

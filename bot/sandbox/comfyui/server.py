@@ -15,7 +15,7 @@ from aiohttp import web
 from bot.sandbox.comfyui.files import Files
 from bot.sandbox.comfyui.hub import FEATURES, Hub
 from bot.sandbox.comfyui.jobs_api import JobsApi
-from bot.sandbox.comfyui.nodes import METADATA, MODELS, OBJECT_INFO
+from bot.sandbox.comfyui.nodes import METADATA, MODELS, Wanted, with_models
 from bot.sandbox.comfyui.people import People
 from bot.sandbox.comfyui.userdata import UserData
 from bot.sandbox.comfyui.validation import Invalid, Validation, fault
@@ -39,6 +39,8 @@ class Comfy:
         self._people = People()
         self.user_data = UserData(root / "user")
         self._counter = 0
+        self.wanted: Callable[[], Wanted] = tuple
+        """Model files that people's workflows name; the sandbox has them all."""
         self.refuse_prompts: list[int] = []
         """Status codes for the next POSTs to /prompt."""
         self.lose_answers = 0
@@ -69,7 +71,7 @@ class Comfy:
         if "prompt" not in body:
             raise Invalid(fault("no_prompt", "No prompt provided", "No prompt provided"))
         prompt_id = _prompt_id(body.get("prompt_id"))
-        validation = Validation(body["prompt"], self.files.has_input)
+        validation = Validation(body["prompt"], self.files.has_input, with_models(self.wanted()))
         outputs, node_errors = validation.run(body.get("partial_execution_targets"))
         extra = dict(body.get("extra_data") or {})
         if "client_id" in body:
@@ -148,9 +150,10 @@ class Comfy:
     async def object_info(self, request: web.Request) -> web.Response:
         """GET /object_info and /object_info/{class}."""
         name = request.match_info.get("name")
+        info = with_models(self.wanted())
         if name is None:
-            return web.json_response(OBJECT_INFO)
-        return web.json_response({name: OBJECT_INFO[name]} if name in OBJECT_INFO else {})
+            return web.json_response(info)
+        return web.json_response({name: info[name]} if name in info else {})
 
     async def models(self, request: web.Request) -> web.Response:
         """GET /models and /models/{folder}."""

@@ -27,8 +27,9 @@ def fault(kind: str, message: str, details: str, extra: dict[str, Any] | None = 
 class Validation:
     """One graph under check. `files` tells whether an input picture exists."""
 
-    def __init__(self, graph: Any, has_file: Callable[[str], bool]) -> None:
+    def __init__(self, graph: Any, has_file: Callable[[str], bool], info: dict[str, Any] = OBJECT_INFO) -> None:
         self.graph = graph
+        self._info = info
         self._has_file = has_file
         self.faults: dict[str, list[Fault]] = {}
         self._verdicts: dict[str, bool] = {}
@@ -48,7 +49,7 @@ class Validation:
             if not isinstance(node, dict):
                 raise TypeError("a node is no object")
             name = node.get("class_type")
-            if name not in OBJECT_INFO:
+            if name not in self._info:
                 title = node.get("_meta", {}).get("title", name)
                 raise Invalid(
                     fault(
@@ -58,7 +59,7 @@ class Validation:
                         {"node_id": node_id, "class_type": name, "node_title": title},
                     )
                 )
-            if OBJECT_INFO[name]["output_node"] and (targets is None or node_id in targets):
+            if self._info[name]["output_node"] and (targets is None or node_id in targets):
                 chosen.append(node_id)
         if not chosen:
             raise Invalid(fault("prompt_no_outputs", "Prompt has no outputs", ""))
@@ -105,7 +106,7 @@ class Validation:
             return False
         self._path.append(node_id)
         node, found, sources_valid = self.graph[node_id], list[Fault](), True
-        declared = OBJECT_INFO[node["class_type"]]["input"]
+        declared = self._info[node["class_type"]]["input"]
         for name, spec in declared.get("required", {}).items():
             if name not in node.get("inputs", {}):
                 found.append(fault("required_input_missing", "Required input is missing", name, {"input_name": name}))
@@ -132,7 +133,7 @@ class Validation:
             return True
         source, slot = value
         try:
-            received = OBJECT_INFO[self.graph[source]["class_type"]]["output"][slot]
+            received = self._info[self.graph[source]["class_type"]]["output"][slot]
         except (KeyError, IndexError) as broken:
             kind = type(broken).__name__
             found.append(
@@ -144,7 +145,7 @@ class Validation:
                 )
             )
             return True
-        if received != spec[0]:
+        if received != spec[0] and spec[0] != "*":
             details = f"{name}, received_type({received}) mismatch input_type({spec[0]})"
             found.append(
                 fault(
@@ -160,7 +161,7 @@ class Validation:
     def _value(self, node: Graph, name: str, spec: list[Any], value: Any, found: list[Fault]) -> None:
         if isinstance(value, dict) and "__value__" in value:
             value = value["__value__"]
-        if node["class_type"] == "LoadImage":
+        if node["class_type"] in ("LoadImage", "LoadImageMask") and name == "image":
             if not self._has_file(str(value)):
                 details = f"{name} - Invalid image file: {value}"
                 found.append(

@@ -221,7 +221,7 @@ class Job:
         for name, value in sorted(node["inputs"].items()):
             linked = _is_link(value, self.graph)
             parts.append(f"{name}={keys[value[0]]}#{value[1]}" if linked else f"{name}:{value!r}")
-        if node["class_type"] == "LoadImage":
+        if node["class_type"] in ("LoadImage", "LoadImageMask"):
             path = self.files.input_path(str(node["inputs"].get("image")))
             parts.append(str(path.stat().st_mtime_ns) if path else "")
         if node["class_type"] in NEVER_CACHED:

@@ -61,6 +61,9 @@ class Control:
             place = self._world.channels.get(str(message.get("channel_id") or data.get("channel")))
             if place is not None and not self._world.sees(person, place):
                 return
+            if event == "CHANNELS":
+                news.put_nowait(self._snapshot(person))
+                return
             if event == "COMMANDS":
                 data = {"commands": self._commands(person)}
             news.put_nowait({"event": event, **data})

@@ -20,7 +20,6 @@ from bot.sandbox.discord.world import (
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
 STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 3, 4, 5, 10, 11
-_COMMAND_LINE = re.compile(r"\s*/(?P<name>\S+)(?P<rest>.*)", re.DOTALL)
 
 
 class NotSent(Exception):
@@ -36,8 +35,11 @@ class People:
         self._watches: set[asyncio.Task[None]] = set()
 
     def commands_for(self, person: Person, channel: Channel) -> list[Json]:
-        """Return the commands that a person is offered in a channel."""
-        return [command for command in self._world.commands if _offered(command, person, channel)]
+        """Return the commands that a person is offered in a channel; `/server status` is one, with its `path`."""
+        if channel.recipient is not None:
+            return []
+        offered = (command for command in self._world.commands if _offered(command, person, channel))
+        return [leaf for command in offered for leaf in _leaves(command)]
 
     def read_line(self, line: str, person: Person, channel: Channel) -> tuple[Json, Json]:
         """Read `/imagine prompt:a red fox seed:5` into a command and its options.
@@ -45,19 +47,20 @@ class People:
         Raises:
             NotSent: no such command, or words that belong to no option.
         """
-        found = _COMMAND_LINE.fullmatch(line)
         commands: dict[str, Json] = {}
         for command in self.commands_for(person, channel):
             commands |= dict.fromkeys(_names(command, person.locale), command)
-        if found is None or found["name"] not in commands:
+        written = [name for name in commands if re.match(rf"\s*/{re.escape(name)}(\s|$)", line)]
+        if not written:
             raise NotSent(
                 f"There is no command here like {line.split(maxsplit=1)[0] if line.split() else '(nothing)'}."
             )
-        command = commands[found["name"]]
+        name = max(written, key=len)
+        command, rest = commands[name], line.split(f"/{name}", 1)[1]
         own = {name: one["name"] for one in command.get("options") or [] for name in _names(one, person.locale)}
-        parts = re.split(rf"(?:^|\s)({'|'.join(map(re.escape, own))}):", found["rest"]) if own else [found["rest"]]
+        parts = re.split(rf"(?:^|\s)({'|'.join(map(re.escape, own))}):", rest) if own else [rest]
         if parts[0].strip():
-            raise NotSent(f"'{parts[0].strip()}' belongs to no option; write /{found['name']} option:value.")
+            raise NotSent(f"'{parts[0].strip()}' belongs to no option; write /{name} option:value.")
         return command, {own[name]: value.strip() for name, value in zip(parts[1::2], parts[2::2], strict=True)}
 
     async def slash(self, person: Person, channel: Channel, command: Json, given: Json) -> Interaction:
@@ -67,11 +70,10 @@ class People:
             NotSent: an option is missing, unknown or not of its type.
         """
         options = _checked(command, given, self._world)
-        data: Json = {"id": command["id"], "name": command["name"], "type": 1, "guild_id": self._world.guild_id}
+        data = _called(command, options) | {"guild_id": self._world.guild_id}
         attachments = {
             option["value"]: _file(self._world, option["value"]) for option in options if option["type"] == ATTACHMENT
         }
-        data |= {"options": options} if options else {}
         data |= {"resolved": {"attachments": attachments}} if attachments else {}
         return await self._send(COMMAND, person, channel, data)
 
@@ -83,8 +85,7 @@ class People:
             for name, value in {**given, focused: given.get(focused, "")}.items()
             if name in kinds and (name == focused or kinds[name] != ATTACHMENT)
         ]
-        data = {"id": command["id"], "name": command["name"], "type": 1, "options": options}
-        interaction = await self._send(AUTOCOMPLETE, person, channel, data)
+        interaction = await self._send(AUTOCOMPLETE, person, channel, _called(command, options))
         try:
             await asyncio.wait_for(self._answered[interaction.id].wait(), ACK_S)
         except TimeoutError:
@@ -178,6 +179,35 @@ class People:
         for watch in list(self._watches):
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
+
+
+def _leaves(command: Json) -> list[Json]:
+    """Return a command itself, or its subcommands, each as a command of two words."""
+    subs = [option for option in command.get("options") or [] if option["type"] in (1, 2)]
+    if not subs:
+        return [command]
+    return [
+        {
+            **one,
+            "id": command["id"],
+            "path": [command["name"], one["name"]],
+            "name": f"{command['name']} {one['name']}",
+            "name_localizations": {
+                locale: f"{local} {(one.get('name_localizations') or {}).get(locale, one['name'])}"
+                for locale, local in (command.get("name_localizations") or {}).items()
+            },
+        }
+        for one in subs
+    ]
+
+
+def _called(command: Json, options: list[Json]) -> Json:
+    """Return the data of a command that was sent: a subcommand stands in its command as an option."""
+    given: Json = {"options": options} if options else {}
+    if "path" not in command:
+        return {"id": command["id"], "name": command["name"], "type": 1, **given}
+    first, second = command["path"]
+    return {"id": command["id"], "name": first, "type": 1, "options": [{"name": second, "type": 1, "options": options}]}
 
 
 def _names(thing: Json, locale: str) -> list[str]:

@@ -48,6 +48,7 @@ class Rest:
             ("GET", "/oauth2/applications/@me", self.application),
             ("GET", "/applications/@me", self.application),
             ("GET", "/gateway/bot", self.gateway),
+            ("POST", "/users/@me/channels", self.open_direct),
             ("GET", "/applications/{application_id}/commands", self.commands),
             ("PUT", "/applications/{application_id}/commands", self.set_commands),
             ("POST", "/interactions/{interaction_id}/{interaction_token}/callback", self.callback),
@@ -71,6 +72,14 @@ class Rest:
         return json_answer(
             self._world.bot.user() | {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None}
         )
+
+    async def open_direct(self, request: web.Request) -> web.Response:
+        """POST /users/@me/channels: the channel of direct messages with a person."""
+        body, _ = await _read(request)
+        person = self._world.people.get(str(body.get("recipient_id")))
+        if person is None:
+            raise Refused(400, 50033, "Invalid Recipient(s)")
+        return json_answer(self._world.direct_channel(person).json("", 0) | {"recipients": [person.user()]})
 
     async def application(self, _request: web.Request) -> web.Response:
         """GET /oauth2/applications/@me and /applications/@me."""
@@ -122,15 +131,11 @@ class Rest:
         known = {command["name"]: command["id"] for command in world.commands}
         world.commands = [
             {
-                "default_member_permissions": None,
                 "type": 1,
                 "options": [],
                 "nsfw": False,
-                **{
-                    name: value
-                    for name, value in command.items()
-                    if value is not None or name == "default_member_permissions"
-                },
+                **{name: value for name, value in command.items() if value is not None},
+                "default_member_permissions": _permissions(command),
                 "id": known.get(command["name"]) or world.new_id(),
                 "application_id": world.application_id,
                 "version": world.new_id(),
@@ -375,6 +380,11 @@ class Rest:
             made |= {"description": entry["description"]} if entry.get("description") else {}
             result.append(made | _dimensions(data))
         return result
+
+
+def _permissions(command: Json) -> str | None:
+    given = command.get("default_member_permissions")
+    return None if given is None else str(given)
 
 
 def _numbered(components: list[Json]) -> list[Json]:

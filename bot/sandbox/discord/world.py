@@ -139,9 +139,13 @@ class Channel:
     topic: str
     nsfw: bool = False
     moderators_only: bool = False
+    recipient: str | None = None
+    """The person whose direct messages these are."""
 
     def json(self, guild_id: str, position: int) -> Json:
         """Return the channel object."""
+        if self.recipient is not None:
+            return {"id": self.id, "type": 1, "last_message_id": None, "flags": 0, "recipients": []}
         return {
             "id": self.id,
             "type": 0,
@@ -305,11 +309,22 @@ class World:
 
     def sees(self, person: Person, channel: Channel) -> bool:
         """Tell whether a person may see a channel."""
+        if channel.recipient is not None:
+            return person.id in (channel.recipient, self.bot.id)
         return not channel.moderators_only or Permission.MANAGE_MESSAGES in person.permissions
 
     def person_named(self, name: str) -> Person:
         """Return a person by name."""
         return next(person for person in self.people.values() if person.name == name)
+
+    def direct_channel(self, person: Person) -> Channel:
+        """Return the channel of a person's direct messages with the bot, made at its first use."""
+        found = next((one for one in self.channels.values() if one.recipient == person.id), None)
+        if found is None:
+            found = Channel(self.new_id(), f"direct-{person.name}", "Direct messages.", recipient=person.id)
+            self.channels[found.id] = found
+            self.tell("CHANNELS", {}, person.id)
+        return found
 
     def channel_named(self, name: str) -> Channel:
         """Return a channel by name."""
@@ -335,7 +350,11 @@ class World:
             "name": "Easel's sandbox",
             "owner_id": owner.id,
             "roles": roles,
-            "channels": [channel.json(self.guild_id, at) for at, channel in enumerate(self.channels.values())],
+            "channels": [
+                channel.json(self.guild_id, at)
+                for at, channel in enumerate(self.channels.values())
+                if channel.recipient is None
+            ],
             "members": members[:1],
             "member_count": len(members),
             "threads": [],

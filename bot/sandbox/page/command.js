@@ -38,7 +38,7 @@ export class Composer {
 
   offerCommands(typed) {
     notice("");
-    if (!typed.startsWith("/") || typed.includes(" ")) return this.close();
+    if (!typed.startsWith("/") || typed.includes(":")) return this.close();
     const word = typed.slice(1).toLowerCase();
     const found = commandsHere().filter((one) => one.name.includes(word) || local(one, "name").includes(word));
     this.show(found.map((one) => ({ label: `/${local(one, "name")}`, note: local(one, "description"), take: () => this.begin(one) })));
