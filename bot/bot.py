@@ -51,6 +51,8 @@ class EaselTree(app_commands.CommandTree["EaselBot"]):
 
     async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
         """Tell the member what is expected in plain words, and of a bug its number."""
+        if isinstance(error, app_commands.CheckFailure):
+            return  # whoever checked has answered
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         await answer_fault(interaction, cause)
 
@@ -198,15 +200,12 @@ async def acknowledge_reply(interaction: discord.Interaction[Any]) -> ReplyAddre
 
 
 async def only_owner(interaction: discord.Interaction[Any]) -> bool:
-    """Let the owner's commands be used by owners; anybody else is told, and the attempt is logged.
-
-    Raises:
-        RequestError: not an owner.
-    """
+    """Let the owner's commands be used by owners; anybody else is told, and the attempt is logged."""
     if cast("EaselBot", interaction.client).is_owner_of_easel(interaction.user):
         return True
     log.warning("owner.refused", member=interaction.user.id, guild=interaction.guild_id)
-    raise RequestError("refused.owner_only")
+    await answer_fault(interaction, RequestError("refused.owner_only"))
+    return False
 
 
 def standing_of(interaction: discord.Interaction[Any]) -> Standing:

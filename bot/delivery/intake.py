@@ -17,7 +17,7 @@ BYTES = 25 * 2**20
 SIDE, PIXELS = 8192, 4096 * 4096
 """The most that a picture may have: pixels a side, and in all."""
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "MPO")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _VIDEOS = ((re.compile(rb"^....ftyp", re.DOTALL), "mp4"), (re.compile(rb"^\x1a\x45\xdf\xa3"), "webm"),
            (re.compile(rb"^GIF8[79]a"), "gif"))  # fmt: skip
 _SOUNDS = ((re.compile(rb"^(ID3|\xff[\xf2\xf3\xfb])"), "mp3"), (re.compile(rb"^RIFF....WAVE", re.DOTALL), "wav"),

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.comfy.errors import ComfyError
 from bot.errors import RequestError, new_reference
+from bot.jobs.admission import Admission
 from bot.jobs.fleet import Fleet, Server
-from bot.jobs.inputs import check_masks
 from bot.jobs.library import Library
 from bot.jobs.reporters import Reporters
 from bot.jobs.runner import JobRunner, Retry
@@ -26,8 +26,6 @@ from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier
 from bot.store.jobs import JobStore
 from bot.store.uploads import UploadStore
-from bot.workflow.build import build, check_names, check_request, loras_of, prompts
-from bot.workflow.fitness import graph_problems
 from bot.workflow.template import Template
 
 log = structlog.get_logger()
@@ -47,42 +45,6 @@ class QueueView:
     own: tuple[tuple[Job, int | None], ...]
 
 
-def check_standing(template: Template, standing: Standing) -> None:
-    """Refuse a template that this member may not use, or not here.
-
-    Raises:
-        RequestError: it is for certain roles, or for age-restricted channels.
-    """
-    manifest = template.manifest
-    if manifest.age_restricted and not standing.adult_channel:
-        raise RequestError("refused.age_restricted", template=template.title)
-    if manifest.roles_allowed and not standing.role_ids & set(manifest.roles_allowed):
-        raise RequestError("refused.roles_only", template=template.title)
-
-
-def has_syntax(template: Template, request: Request) -> bool:
-    """Tell whether a request's prompts name what one server may have and another not."""
-    try:
-        return any(prompt.loras or prompt.embeddings for prompt in prompts(template, request).values())
-    except RequestError:
-        return False  # the template has changed since; the runner tells
-
-
-def rehearsed(template: Template, request: Request, server: Server) -> RequestError | None:
-    """Return why a server would not take a request, or None."""
-    files = dict.fromkeys(request.files, "rehearsal.png")
-    brought = frozenset(place for option in template.file_options for place in option.places)
-    try:
-        check_names(prompts(template, request), loras_of(server.node_list), server.embeddings)
-        graph = build(template, request, server.node_list, job_id="rehearsal", files=files)
-    except RequestError as fault:
-        return fault
-    if found := graph_problems(graph, server.node_list, brought):
-        log.warning("template.unfit", template=template.name, server=server.name, problems=found[:5])
-        return RequestError("refused.template_unfit", template=template.title)
-    return None
-
-
 class Dispatcher:
     """Everything between a command and a runner. `run` must be running for anything to happen."""
 
@@ -95,9 +57,10 @@ class Dispatcher:
         library: Library,
         default: str | None,
     ) -> None:
-        self._store, self._uploads, self._fleet = store, uploads, fleet
+        self._store, self._fleet = store, fleet
         self._library = library
-        self._default = default
+        self._admission = Admission(library, fleet, uploads, default)
+        self.template = self._admission.template
         self._runner = JobRunner(store, uploads, courier)
         self._scheduler = Scheduler()
         self._jobs: dict[str, Job] = {}
@@ -115,27 +78,6 @@ class Dispatcher:
         """Return the templates that can be used now, in order of name."""
         return self._library.usable()
 
-    def template(self, name: str | None) -> Template:
-        """Return the named template, or the default one: the owner's, else the first that can run.
-
-        Raises:
-            RequestError: there is none of that name, or none at all.
-        """
-        known = self._library.by_name
-        if name is None:
-            name = self._default if self._default in known else None
-        if name is None:
-            usable = self.usable()
-            preferred = next((one for one in usable if one.name == "sd15"), None)
-            if not usable:
-                raise RequestError("refused.no_template")
-            return preferred or usable[0]
-        by_title = {template.title.casefold(): template for template in known.values()}
-        found = known.get(name) or by_title.get(name.strip().casefold())
-        if found is None:
-            raise RequestError("refused.unknown_template", template=name)
-        return found
-
     async def submit(self, request: Request, address: ReplyAddress, standing: Standing) -> Job:
         """Store a request and queue it; the row is committed before this returns.
 
@@ -144,13 +86,7 @@ class Dispatcher:
         """
         if self._stopping:
             raise RequestError("refused.stopping")
-        template = self.template(request.template)
-        check_standing(template, standing)
-        check_request(template, request)
-        if self._fleet.unfit(template):
-            raise RequestError("refused.template_unfit", template=template.title)
-        self._rehearse(template, request)
-        await check_masks(template, request, self._uploads)
+        template = await self._admission.admit(request, standing)
         if not self.has_room(request.member_id):
             raise RequestError("refused.too_many_waiting", limit=self._scheduler.waiting_limit)
         job = Job(
@@ -170,19 +106,6 @@ class Dispatcher:
         log.info("job.queued", job=job.id, template=template.name)
         self._wake.set()
         return job
-
-    def _rehearse(self, template: Template, request: Request) -> None:
-        """Build the graph for the servers that may run it, and look at it as they would, before anybody waits.
-
-        Raises:
-            RequestError: no server would take it; the words are those of the first.
-        """
-        servers = [
-            one for one in self._fleet.servers.values() if one.node_list and self._fleet.can_run(template, one.name)
-        ]
-        faults = [fault for one in servers if (fault := rehearsed(template, request, one)) is not None]
-        if faults and len(faults) == len(servers):
-            raise faults[0]
 
     def has_room(self, member_id: int) -> bool:
         """Tell whether a member may have one more waiting."""
@@ -389,11 +312,7 @@ class Dispatcher:
             await self._last_word(job, self._cards(job).failed(failure))
 
     def _can_run(self, job_id: str, server: str) -> bool:
-        request = self._jobs[job_id].request
-        template = self._library.by_name.get(request.template)
-        return template is None or (
-            self._fleet.can_run(template, server) and self._has_names(template, request, server)
-        )
+        return self._admission.can_run(self._jobs[job_id].request, server)
 
     def _enqueue(self, job: Job) -> None:
         self._jobs[job.id] = job
@@ -419,8 +338,7 @@ class Dispatcher:
         """A job that no server can run any more does not wait for ever."""
         for job_id in self._scheduler.order():
             job = self._jobs.get(job_id)
-            template = self._library.by_name.get(job.request.template) if job else None
-            if job is not None and template is not None and self._fleet.unfit(template):
+            if job is not None and self._admission.unfit(job.request):
                 self._forget(job_id)
                 failure = Failure(code=FailureCode.TEMPLATE_UNFIT)
                 self._begin(job, partial(self._give_up, job, failure))

@@ -211,6 +211,8 @@ def line_of(source: str, key: tuple[str, ...]) -> int | None:
     """Return the line where a key stands, or the nearest table that holds it; None if neither is found."""
     best: tuple[int, int] | None = None
     for number, path in _keys(source):
+        if best is None and path[: len(key)] == key:
+            best = (len(key), number)  # a table below the key opens it
         length = len(path)
         if path == key[:length] and (best is None or length > best[0]):
             best = (length, number)

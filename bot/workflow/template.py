@@ -71,6 +71,11 @@ class Template:
         return next((option for option in self.options if option.role == role), None)
 
     @property
+    def required(self) -> tuple[Option, ...]:
+        """The options that must be given."""
+        return tuple(option for option in self.options if option.required)
+
+    @property
     def file_options(self) -> tuple[Option, ...]:
         """The options that take a file."""
         return tuple(option for option in self.options if option.kind in FILES)

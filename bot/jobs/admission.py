@@ -1,0 +1,125 @@
+"""Who may ask for what: the one door that every request goes through before it gets a row."""
+
+import structlog
+
+from bot.errors import RequestError
+from bot.jobs.fleet import Fleet, Server
+from bot.jobs.inputs import check_masks
+from bot.jobs.library import Library
+from bot.model.request import Request, Standing
+from bot.store.uploads import UploadStore
+from bot.workflow.build import build, check_names, check_request, loras_of, prompts
+from bot.workflow.fitness import graph_problems
+from bot.workflow.template import Template
+
+log = structlog.get_logger()
+
+
+class Admission:
+    """Knows the templates, and what the servers make of a request."""
+
+    def __init__(self, library: Library, fleet: Fleet, uploads: UploadStore, default: str | None) -> None:
+        self._library, self._fleet, self._uploads, self._default = library, fleet, uploads, default
+
+    def known(self, name: str) -> Template | None:
+        """Return a template by the name of its file, also one that is not offered now."""
+        return self._library.by_name.get(name)
+
+    def template(self, name: str | None) -> Template:
+        """Return the named template, or the default one: the owner's, else the first that can run.
+
+        Raises:
+            RequestError: there is none of that name, or none at all.
+        """
+        known = self._library.by_name
+        if name is None:
+            name = self._default if self._default in known else None
+        if name is None:
+            usable = [one for one in self._library.usable() if all(option.kind == "text" for option in one.required)]
+            if not usable:
+                raise RequestError("refused.no_template")
+            return next((one for one in usable if one.name == "sd15"), usable[0])
+        by_title = {template.title.casefold(): template for template in known.values()}
+        found = known.get(name) or by_title.get(name.strip().casefold())
+        if found is None:
+            raise RequestError("refused.unknown_template", template=name)
+        return found
+
+    async def admit(self, request: Request, standing: Standing) -> Template:
+        """Return the template of a request that can be done.
+
+        Raises:
+            RequestError: it cannot, or this member may not.
+        """
+        template = self.template(request.template)
+        check_standing(template, standing)
+        check_request(template, request)
+        if self._fleet.unfit(template):
+            raise RequestError("refused.template_unfit", template=template.title)
+        self._rehearse(template, request)
+        await check_masks(template, request, self._uploads)
+        return template
+
+    def _rehearse(self, template: Template, request: Request) -> None:
+        """Build the graph for the servers that may run it, and look at it as they would, before anybody waits.
+
+        Raises:
+            RequestError: no server would take it; the words are those of the first.
+        """
+        able = [
+            one for one in self._fleet.servers.values() if one.node_list and self._fleet.can_run(template, one.name)
+        ]
+        faults = [fault for one in able if (fault := rehearsed(template, request, one)) is not None]
+        if faults and len(faults) == len(able):
+            raise faults[0]
+
+    def can_run(self, request: Request, server: str) -> bool:
+        """Tell whether a server can run a request: its template, and what its prompts name."""
+        template = self._library.by_name.get(request.template)
+        if template is None:
+            return True  # gone since; the runner tells
+        fits = self._fleet.can_run(template, server)
+        if not fits or not has_syntax(template, request):
+            return fits
+        return rehearsed(template, request, self._fleet.servers[server]) is None
+
+    def unfit(self, request: Request) -> bool:
+        """Tell whether no server can run a request's template any more."""
+        template = self._library.by_name.get(request.template)
+        return template is not None and self._fleet.unfit(template)
+
+
+def check_standing(template: Template, standing: Standing) -> None:
+    """Refuse a template that this member may not use, or not here.
+
+    Raises:
+        RequestError: it is for certain roles, or for age-restricted channels.
+    """
+    manifest = template.manifest
+    if manifest.age_restricted and not standing.adult_channel:
+        raise RequestError("refused.age_restricted", template=template.title)
+    if manifest.roles_allowed and not standing.role_ids & set(manifest.roles_allowed):
+        raise RequestError("refused.roles_only", template=template.title)
+
+
+def has_syntax(template: Template, request: Request) -> bool:
+    """Tell whether a request's prompts name what one server may have and another not."""
+    try:
+        return any(prompt.loras or prompt.embeddings for prompt in prompts(template, request).values())
+    except RequestError:
+        return False  # the template has changed since; the runner tells
+
+
+def rehearsed(template: Template, request: Request, server: Server) -> RequestError | None:
+    """Return why a server would not take a request, or None."""
+    files = dict.fromkeys(request.files, "rehearsal.png")
+    brought = frozenset(place for option in template.file_options for place in option.places)
+    try:
+        check_names(prompts(template, request), loras_of(server.node_list), server.embeddings)
+        graph = build(template, request, server.node_list, job_id="rehearsal", files=files)
+    except RequestError as fault:
+        return fault
+    if found := graph_problems(graph, server.node_list, brought):
+        log.warning("template.unfit", template=template.name, server=server.name, problems=found[:5])
+        return RequestError("refused.template_unfit", template=template.title)
+    return None

@@ -1,0 +1,170 @@
+"""Options from roles, node list and manifest; manifests that are wrong, with file, line, key and reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.comfy.models import parse_node_list
+from bot.errors import RequestError
+from bot.sandbox.comfyui.nodes import OBJECT_INFO, with_models
+from bot.workflow.build import checked_value
+from bot.workflow.fitness import graph_problems, problems
+from bot.workflow.graph import GraphError, Place, parse_graph
+from bot.workflow.matching import near, offered, resolve
+from bot.workflow.options import Kind, Option, listed
+from bot.workflow.template import Template, equipped, load_template
+from tests.workflow.graphs import Tree, node, txt2img
+
+NODES = parse_node_list(with_models([("CheckpointLoaderSimple", "ckpt_name", "m.safetensors")]))
+
+
+def load(folder: Path, manifest: str = "", tree: Tree | None = None) -> Template:
+    (folder / "flow.json").write_text(json.dumps(tree or txt2img()), encoding="utf-8")
+    (folder / "flow.toml").write_text(manifest, encoding="utf-8")
+    return load_template(folder / "flow.json")
+
+
+def option(source: Template, name: str) -> Option:
+    return next(one for one in source.options if one.name == name)
+
+
+def test_without_a_manifest_options_come_from_the_graph(tmp_path: Path) -> None:
+    """Each role is an option; the prompt is required and first; ranges and lists are the server's, within reason."""
+    source = equipped(load(tmp_path), [NODES])
+    assert [one.name for one in source.options] == [
+        *("prompt", "negative", "size", "seed", "count", "steps", "cfg", "sampler", "scheduler", "denoise", "model")
+    ]
+    assert [one.name for one in source.options if one.required] == ["prompt"]
+    assert (option(source, "steps").minimum, option(source, "steps").maximum) == (1, 150)
+    assert "euler" in (option(source, "sampler").choices or ())
+    assert option(source, "model").choices == ("easel-sd15.safetensors", "easel-sdxl.safetensors",
+                                               "easel-flux1-fp8.safetensors", "m.safetensors")  # fmt: skip
+    assert source.command == "flow"
+
+
+def test_pictures_are_numbered_and_required(tmp_path: Path) -> None:
+    """The second picture is image2; a mask that shares its loader is not required."""
+    tree = txt2img(
+        **{
+            "20": node("LoadImage", image="a.png"),
+            "21": node("LoadImage", image="b.png"),
+            "22": node("ImageBatch", image1=["20", 0], image2=["21", 0]),
+            "23": node("SetLatentNoiseMask", samples=["24", 0], mask=["20", 1]),
+            "24": node("VAEEncode", pixels=["22", 0], vae=["4", 2]),
+        }
+    )
+    tree["3"]["inputs"]["latent_image"] = ["23", 0]
+    source = load(tmp_path, tree=tree)
+    assert [one.name for one in source.options if one.required] == ["prompt", "image", "image2"]
+    assert option(source, "mask").places == (Place("20", "image"),)
+    assert not option(source, "mask").required
+
+
+@pytest.mark.parametrize(
+    ("manifest", "line", "key", "words"),
+    [
+        ('title = "x"\ntitel = 1', 2, "titel", "not permitted"),
+        ("[options.steps]\nmin = 9\nmax = 2", 1, "options.steps", "larger than max"),
+        ('[options.x]\nrole = "wings"', 2, "options.x.role", "must be one of"),
+        ("[options.image]\nrequired = true", 1, "options.image", "nothing in the workflow has the role"),
+        ("[options.x]\nmin = 1", 1, "options.x", "give it a role, or the places"),
+        ('[options.x]\nplaces = [["99", "seed"]]', 2, "options.x.places", "no node 99"),
+        ('[options.x]\nplaces = [["3", "sed"]]', 2, "options.x.places", "(KSampler) has no input sed"),
+        ('# c\n[fixed."3"]\ncgf = 1', 3, "fixed.3.cgf", "no input cgf"),
+        ('outputs = ["77"]', 1, "outputs", "no node 77"),
+        ('command = "My Command"', 1, "command", "lower case"),
+        ('[options."Big One"]\nrole = "seed"', 1, "options", "no name for an option"),
+        ("cost = 0", 1, "cost", "greater than 0"),
+        ("[options.steps]\nchoices = [1, 2]\ndefault = 3", 1, "options.steps", "not one of the choices"),
+        ('[options.x]\nplaces = [["3", "seed"]]\nlist = "cats"', 3, "options.x.list", "must be one of"),
+        ('title = ""', 1, "title", "1 to 100 characters"),
+        ("time_limit = 1", 1, "time_limit", "greater than or equal to 10"),
+        ("a = = 1", None, "", "line 1"),
+    ],
+)  # fmt: skip
+def test_manifest_faults(tmp_path: Path, manifest: str, line: int | None, key: str, words: str) -> None:
+    """Each fault names file, line, key and reason."""
+    with pytest.raises(GraphError) as caught:
+        load(tmp_path, manifest)
+    text = str(caught.value)
+    assert text.startswith(f"flow.toml:{line}: {key}" if line else "flow.toml: ")
+    assert words in text
+
+
+def test_several_faults_are_told_at_once(tmp_path: Path) -> None:
+    """One read tells all that is wrong."""
+    with pytest.raises(GraphError) as caught:
+        load(tmp_path, 'one = 1\n[options.steps]\nmin = "x"\n')
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_values_are_held_against_ranges_and_lists() -> None:
+    """Out of range and off the list are refused with what would be right; names may lack folder and ending."""
+    steps = Option(name="steps", kind=Kind.WHOLE, role="steps", places=(), minimum=1, maximum=30)
+    look = Option(
+        name="look", kind=Kind.TEXT, role="", places=(), choices=("style/ink.safetensors", "wash.safetensors")
+    )
+    tens = Option(name="tens", kind=Kind.WHOLE, role="", places=(), choices=("10", "20"))
+    assert checked_value(steps, 30) == 30
+    for wrong in (0, 31, True, 2.5, "x"):
+        with pytest.raises(RequestError) as caught:
+            checked_value(steps, wrong)
+        assert caught.value.facts == {"option": "steps", "low": "1", "high": "30"}
+    assert checked_value(look, "INK") == "style/ink.safetensors"
+    assert checked_value(tens, 20) == 20
+    with pytest.raises(RequestError) as caught:
+        checked_value(look, "wahs")
+    assert "wash" in caught.value.facts["near"]
+
+
+def test_names_are_matched_as_people_type_them() -> None:
+    """With or without folder and ending, any case; where two could be meant, neither is."""
+    names = ("a/ink.safetensors", "b/ink.safetensors", "Wash.pt", "plain")
+    assert resolve("wash", names) == "Wash.pt"
+    assert resolve("a/INK", names) == "a/ink.safetensors"
+    assert resolve("a\\ink", names) == "a/ink.safetensors"
+    assert resolve("ink", names) is None
+    assert near("plian", names)[0] == "plain"
+    assert offered("in", names)[:3] == ["a/ink.safetensors", "b/ink.safetensors", "plain"]
+    assert len(offered("", [str(n) for n in range(99)])) == 25
+
+
+def test_lists_of_servers() -> None:
+    """A manifest's list is what any server has of it."""
+    assert listed("loras", [NODES, NODES]) == ("ink/brush.safetensors", "watercolour.safetensors")
+    assert listed("controlnets", [NODES]) == ()
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"3": {"steps": 99999}}, "steps 99999 is above 10000"),
+        ({"3": {"steps": "{{steps}}"}}, "'{{steps}}' is no number"),
+        ({"3": {"sampler_name": "magic"}}, "missing sampler_name 'magic'"),
+        ({"3": {"positive": ["5", 0]}}, "positive of KSampler is linked to a LATENT, and wants a CONDITIONING"),
+        ({"8": {"vae": ["4", 7]}}, "output 7 of CheckpointLoaderSimple, which has 3"),
+        ({"8": {"vae": None}}, ""),
+    ],
+)
+def test_what_is_wrong_with_a_graph_is_named(edit: dict[str, dict[str, object]], words: str) -> None:
+    """Values out of range, placeholders, links of the wrong type and missing inputs are found before a server does."""
+    tree = txt2img()
+    for name, inputs in edit.items():
+        tree[name]["inputs"] |= inputs
+    found = "; ".join(graph_problems(parse_graph(tree), NODES, frozenset()))
+    assert words in found
+    assert bool(found) is bool(words)
+    del tree["3"]["inputs"]["cfg"]
+    assert "missing input cfg (KSampler)" in "; ".join(graph_problems(parse_graph(tree), NODES, frozenset()))
+
+
+def test_what_a_request_fills_does_not_matter(tmp_path: Path) -> None:
+    """A placeholder in a seed, and a picture that is not there, are no fault: every request brings its own."""
+    tree = txt2img(
+        **{"20": node("LoadImage", image="gone.png"), "21": node("VAEEncode", pixels=["20", 0], vae=["4", 2])}
+    )
+    tree["3"]["inputs"] |= {"latent_image": ["21", 0], "seed": "PARAM_INT_SEED"}
+    assert problems(equipped(load(tmp_path, tree=tree), [NODES]), parse_node_list(OBJECT_INFO)) == (
+        "missing ckpt_name 'm.safetensors' (CheckpointLoaderSimple)",
+    )
