@@ -2,10 +2,15 @@
 
 import io
 import random
+import subprocess
+from pathlib import Path
 
+import imageio_ffmpeg
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from bot.delivery.limits import file_limit
 from bot.delivery.package import pack
@@ -84,3 +89,68 @@ def test_transparency_survives() -> None:
     made = shrink(noise(256, mode="RGBA"), 60_000)
     assert made is not None
     assert "A" in Image.open(io.BytesIO(made[0])).getbands()
+
+
+def moving(form: str, side: int = 32, frames: int = 4) -> bytes:
+    out = io.BytesIO()
+    first, *rest = [Image.effect_noise((side, side), 20 * n + 10).convert("RGB") for n in range(frames)]
+    first.save(out, form, save_all=True, append_images=rest, duration=120, loop=0)
+    return out.getvalue()
+
+
+async def test_an_animated_png_becomes_what_moves() -> None:
+    """Discord shows an animated PNG's first frame only, so it is sent as WebP, and that is said."""
+    (file,) = (await pack([("a.png", moving("PNG"))], stem="e", alt="", upload_limit=10**6)).files
+    assert file.filename == "e-1.webp"
+    assert file.converted
+    with Image.open(io.BytesIO(file.data)) as made:
+        assert getattr(made, "n_frames", 1) == 4
+
+
+async def test_an_animation_stays_one_when_it_is_made_smaller() -> None:
+    """A GIF over the limit keeps its frames and their times."""
+    data = moving("GIF", side=256)
+    (file,) = (await pack([("a.gif", data)], stem="e", alt="", upload_limit=len(data) // 8)).files
+    assert file.shrunk
+    with Image.open(io.BytesIO(file.data)) as made:
+        assert getattr(made, "n_frames", 1) == 4
+        assert made.info["duration"] == 120
+
+
+async def test_recipes_are_left_out_on_request() -> None:
+    """Without metadata a PNG loses its text chunks and keeps its pixels."""
+    info = PngInfo()
+    info.add_text("prompt", "SECRETPROMPT")
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, "PNG", pnginfo=info)
+    (kept,) = (await pack([("a.png", out.getvalue())], stem="e", alt="", upload_limit=10**6)).files
+    (bare,) = (await pack([("a.png", out.getvalue())], stem="e", alt="", upload_limit=10**6, metadata=False)).files
+    assert b"SECRETPROMPT" in kept.data
+    assert b"SECRETPROMPT" not in bare.data
+    with Image.open(io.BytesIO(bare.data)) as made:
+        assert made.getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.fixture
+def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The real ffmpeg, found as an owner's would be."""
+    tool = tmp_path / "bin" / "ffmpeg"
+    tool.parent.mkdir()
+    tool.symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    monkeypatch.setenv("PATH", str(tool.parent))
+    return str(tool)
+
+
+async def test_a_film_is_made_to_fit_and_to_play(ffmpeg: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An AVI too large becomes an MP4 under the limit; without ffmpeg it is left out."""
+    source = tmp_path / "film.avi"
+    how = ["-f", "lavfi", "-i", "testsrc=size=320x240:rate=15", "-t", "2", "-c:v", "rawvideo"]
+    subprocess.run([ffmpeg, "-v", "error", *how, str(source)], check=True, timeout=60)  # noqa: ASYNC221, S603
+    data = source.read_bytes()
+    limit = len(data) // 20
+    (file,) = (await pack([("film.avi", data)], stem="e", alt="", upload_limit=limit)).files
+    assert file.filename == "e-1.mp4"
+    assert len(file.data) <= limit
+    assert file.data[4:8] == b"ftyp"
+    monkeypatch.setenv("PATH", "")
+    assert (await pack([("film.avi", data)], stem="e", alt="", upload_limit=limit)).files == ()

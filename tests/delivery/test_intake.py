@@ -1,6 +1,7 @@
 """What members bring: only pixels come in, whatever the file says it is."""
 
 import io
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -56,10 +57,8 @@ def test_bombs_and_giants_are_refused_unopened() -> None:
 )
 def test_no_bytes_crash(data: bytes, start: bytes) -> None:
     """Any bytes are a picture or a refusal."""
-    try:
-        clean_picture(start + data)
-    except RequestError as fault:
-        assert fault.key.startswith("refused.")
+    with suppress(RequestError):
+        assert clean_picture(start + data).data[:4] == b"\x89PNG"
 
 
 def test_a_cut_picture_is_refused() -> None:

@@ -132,7 +132,7 @@ async def test_a_manifest_makes_the_command(shop: Sandbox, folder: Path) -> None
         command = "paint"
         [options.idea]
         role = "prompt"
-        description = {en = "What?", ja = "何を？"}
+        description = {en = "What?", ja = "何"}
         [options.steps]
         min = 2
         max = 9

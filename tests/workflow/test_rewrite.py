@@ -20,6 +20,7 @@ from tests.workflow.graphs import Tree, node, sampler, txt2img
 
 NODES = parse_node_list(OBJECT_INFO)
 CHECKPOINT = "easel-sd15.safetensors"
+STRENGTHS = {"strength_model": 1, "strength_clip": 1}
 
 
 def template(tree: Tree, **manifest: object) -> Template:
@@ -66,9 +67,9 @@ def test_a_lora_of_the_negative_leaves_the_model_alone() -> None:
 def test_a_template_with_a_lora_of_its_own() -> None:
     """Where the text encoder comes through the template's own LoRA, no ring is made."""
     tree = txt2img(
-        l=node("LoraLoader", model=["4", 0], clip=["4", 1], lora_name="watercolour.safetensors",
-                      strength_model=1, strength_clip=1), s=node("CLIPSetLastLayer", clip=["l", 1], stop_at_clip_layer=-2)
-    )  # fmt: skip
+        l=node("LoraLoader", model=["4", 0], clip=["4", 1], lora_name="watercolour.safetensors", **STRENGTHS),
+        s=node("CLIPSetLastLayer", clip=["l", 1], stop_at_clip_layer=-2),
+    )
     tree["3"]["inputs"]["model"] = ["l", 0]
     for encoder in ("6", "7"):
         tree[encoder]["inputs"]["clip"] = ["s", 0]
@@ -102,7 +103,8 @@ def test_a_refiner_stays_as_it_is() -> None:
 
 def test_parts_behind_string_nodes() -> None:
     """Where the words come from a string node, the string nodes are copied with the encoder."""
-    tree = txt2img(p=node("PrimitiveString", "prompt", value="a cat"), c=node("StringConcatenate", string_a=["p", 0], string_b=", oil", delimiter=""))  # fmt: skip
+    joined = node("StringConcatenate", string_a=["p", 0], string_b=", oil", delimiter="")
+    tree = txt2img(p=node("PrimitiveString", "prompt", value="a cat"), c=joined)
     tree["6"]["inputs"]["text"] = ["c", 0]
     graph = built(template(tree), "one BREAK two")
     assert graph.nodes["p"].inputs["value"] == "one"
