@@ -11,15 +11,19 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from bot.comfy.client import ComfyClient
 from bot.sandbox.comfyui.server import serving as serving_comfyui
 from bot.sandbox.comfyui.worker import Pace
 from bot.sandbox.discord.server import Discord
 from bot.sandbox.discord.server import serving as serving_discord
+from bot.workflow.template import load_template
 from tests.conftest import FAST, PROJECT, eventually
 from tests.person import Person
 from tests.workflow.graphs import node, txt2img
+from tests.workflow.test_uiformat import drawn
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -133,7 +137,7 @@ async def test_check_tells_what_is_wrong(tmp_path: Path) -> None:
             "missing node FancyNode",
             "missing ckpt_name 'm.safetensors'",
             "does not answer",
-            "Export (API)",
+            "ui.json: there is no workflow in this file",
             "DEFAULT_TEMPLATE",
             "DISCORD_TOKEN",
         ):
@@ -289,3 +293,74 @@ async def test_a_killed_bot_takes_up_its_work(tmp_path: Path) -> None:
             await person.picture(sent)
         assert len(comfy.worker.history) == 1
         assert len(discord.world.messages) == 1
+
+
+async def test_inspect_explains_and_drafts(tmp_path: Path) -> None:
+    """`inspect` tells roles, command and options; `--write-manifest` writes what can be read back, and only once."""
+    file = tmp_path / "flow.json"
+    file.write_text(json.dumps(txt2img()), encoding="utf-8")
+    code, out, _ = await result("inspect", str(file))
+    assert code == 0
+    assert "positive: 6.text" in out
+    assert "option: prompt (required, text)" in out
+    code, out, _ = await result("inspect", str(file), "--write-manifest")
+    assert code == 0
+    assert load_template(file).options == load_template(file).options
+    draft = (tmp_path / "flow.toml").read_text(encoding="utf-8")
+    assert "[options.seed]" in draft
+    template = load_template(file)
+    assert {option.name for option in template.options} >= {"prompt", "negative", "seed", "steps"}
+    assert template.manifest.outputs == ("9",)
+    code, _, err = await result("inspect", str(file), "--write-manifest")
+    assert code == 1
+    assert "already" in err
+
+
+async def test_inspect_with_a_server(tmp_path: Path) -> None:
+    """With `--server` the node list decides; names that are none, and servers that are away, are told."""
+    file = tmp_path / "flow.json"
+    file.write_text(json.dumps(txt2img()), encoding="utf-8")
+    async with serving_comfyui(pace=FAST) as (_, url):
+        servers = json.dumps([{"name": "one", "url": url}, {"name": "gone", "url": "http://127.0.0.1:9"}])
+        code, out, _ = await result("inspect", str(file), "--server", "one", COMFYUI_SERVERS=servers)
+        assert code == 0
+        assert "sampler (text, 23 choices)" in out
+        code, _, err = await result("inspect", str(file), "--server", "two", COMFYUI_SERVERS=servers)
+        assert (code, "there is no two, only one, gone" in err) == (2, True)
+        code, _, err = await result("inspect", str(file), "--server", "gone", COMFYUI_SERVERS=servers)
+        assert (code, "gone does not answer" in err) == (2, True)
+
+
+async def test_templates_are_listed_made_and_pulled(tmp_path: Path) -> None:
+    """`templates new` writes what runs, `pull` imports both formats, `list` tells state and reasons."""
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    async with serving_comfyui(pace=FAST) as (_, url), aiohttp.ClientSession() as session:
+        settings = {"TEMPLATES_DIR": str(folder), "COMFYUI_SERVERS": url}
+        code, out, _ = await result("templates", "list", **settings)
+        assert (code, "no templates" in out) == (0, True)
+        checkpoint = ("--checkpoint", "easel-sdxl.safetensors")
+        more = ("--vae", "easel-vae.safetensors", "--clip-skip", "2", "--lora", "watercolour.safetensors:0.5")
+        code, out, _ = await result("templates", "new", "sdxl", *checkpoint, *more, **settings)
+        assert (code, out) == (0, "Wrote sdxl.json.\n")
+        code, out, _ = await result("templates", "new", "sdxl", *checkpoint, **settings)
+        assert (code, "already" in out) == (1, True)
+        code, out, _ = await result("templates", "new", "sd15", "--checkpoint", "nope.ckpt", **settings)
+        assert (code, "it has: easel-sd15" in out) == (1, True)
+        code, out, _ = await result("templates", "new", "sd15", *checkpoint, "--name", "Big One", **settings)
+        assert (code, "is no name" in out) == (1, True)
+        client = ComfyClient(session, url)
+        await client.write_user_file("workflows/My flow.json", json.dumps(txt2img()).encode())
+        await client.write_user_file("workflows/drawn/one.json", json.dumps(drawn()).encode())
+        await client.write_user_file("workflows/broken.json", b"{")
+        code, out, _ = await result("templates", "pull", **settings)
+        assert code == 1
+        assert "✓ My flow.json → my-flow.json" in out
+        assert "✓ drawn/one.json → drawn-one.json" in out
+        assert "✗ broken.json: this is not JSON" in out
+        code, out, _ = await result("templates", "list", **settings)
+        assert code == 1
+        assert "✓ sdxl /sdxl" in out
+        assert "✓ drawn-one /drawn-one" in out
+        assert "✗ my-flow" in out
+        assert "missing ckpt_name 'm.safetensors'" in out

@@ -1,11 +1,13 @@
 """The page in a real browser: live progress, by keyboard, and nothing typed is ever markup."""
 
+import io
 import os
 import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 from playwright.async_api import Page, async_playwright, expect
 
 from bot.sandbox.comfyui.worker import Pace
@@ -123,3 +125,65 @@ async def test_options_choices_and_mistakes(opened: tuple[Page, Sandbox]) -> Non
     await page.get_by_role("button", name="Cancel").first.click()
     await expect(page.locator(".message").first).to_contain_text("Cancelled", timeout=20_000)
     assert sandbox.discord.world.unknown_routes == []
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """A photo and a mask as files on the disk."""
+    photo, mask = tmp_path / "my photo.jpg", tmp_path / "mask.png"
+    Image.new("RGB", (256, 192), (10, 200, 10)).save(photo, "PNG")  # whatever its name says
+    black = Image.new("L", (256, 192), 0)
+    ImageDraw.Draw(black).rectangle((0, 0, 127, 191), fill=255)
+    black.save(mask)
+    return {"image": str(photo), "mask": str(mask)}
+
+
+async def picked(page: Page, command: str, files: dict[str, str]) -> Page:
+    """Begin a command on the page, give it words and files, and send it."""
+    await page.locator("#composer input").first.focus()
+    await page.keyboard.type(f"/{command}")
+    await page.keyboard.press("Enter")
+    await page.locator("[data-option=prompt]").fill("a red fox in snow")
+    for name, path in files.items():
+        if await page.locator(f"[data-option={name}]").count() == 0:
+            await page.get_by_role("button", name=f"+ {name}", exact=True).click()
+        await page.locator(f"[data-option={name}]").set_input_files(path)
+    await page.locator("[data-option=prompt]").press("Enter")
+    return page
+
+
+async def test_picture_to_picture_with_a_real_file(opened: tuple[Page, Sandbox], files: dict[str, str]) -> None:
+    """A file from the disk, picked on the page, comes back painted anew, in its own size."""
+    page, _ = opened
+    await picked(page, "img2img", {"image": files["image"]})
+    reply = page.locator(".message").last
+    await expect(reply).to_contain_text("Done in", timeout=40_000)
+    sides = "image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])"
+    assert await reply.locator("img").evaluate(sides) == [256, 192]
+
+
+async def test_inpaint_with_real_files(opened: tuple[Page, Sandbox], files: dict[str, str]) -> None:
+    """Picture and mask from the disk: what is black in the mask stays as it was, what is white does not."""
+    page, sandbox = opened
+    await picked(page, "inpaint", files)
+    reply = page.locator(".message").last
+    await expect(reply).to_contain_text("Done in", timeout=40_000)
+    source = str(await reply.locator("img").get_attribute("src"))
+    (_, data) = sandbox.discord.world.files[source.split("/")[-2]]
+    with Image.open(io.BytesIO(data)) as made:
+        assert made.convert("RGB").getpixel((200, 96)) == (10, 200, 10)
+        assert made.convert("RGB").getpixel((40, 40)) != (10, 200, 10)
+
+
+async def test_subcommands_by_keyboard(opened: tuple[Page, Sandbox]) -> None:
+    """The owner finds /server status by typing, and reads it in private; a member is not offered it."""
+    page, _ = opened
+    await page.keyboard.type("/server")
+    await expect(page.get_by_role("option", name="/server status")).to_have_count(0)
+    await page.get_by_label("You are").select_option(label="Olive (owner)")
+    await page.locator("#composer input").focus()
+    await page.keyboard.type("/server sta")
+    await expect(page.get_by_role("option", name="/server status")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".message").last).to_contain_text("ComfyUI 0.33.0", timeout=20_000)

@@ -20,7 +20,7 @@ from tests.workflow.graphs import Tree, node, sampler, txt2img
 
 NODES = parse_node_list(OBJECT_INFO)
 CHECKPOINT = "easel-sd15.safetensors"
-STRENGTHS = {"strength_model": 1, "strength_clip": 1}
+STRENGTHS: Tree = {"strength_model": 1, "strength_clip": 1}
 
 
 def template(tree: Tree, **manifest: object) -> Template:
