@@ -58,11 +58,13 @@ class Imagine(commands.Cog):
         await self._services.jobs.submit(replace(request, unused=told), address, standing_of(interaction))
 
     @imagine.autocomplete("template")
-    async def _templates(self, _interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        words = typed.casefold()
-        usable = self._services.jobs.usable()
-        found = [one for one in usable if words in one.title.casefold() or words in one.name.casefold()]
-        return [app_commands.Choice(name=one.title[:100], value=one.name[:100]) for one in found[:CHOICES]]
+    async def _templates(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        words, locale = typed.casefold(), interaction.locale.value
+        titles = {one.name: one.title_in(locale) for one in self._services.jobs.usable()}
+        found = [
+            (title, name) for name, title in titles.items() if words in title.casefold() or words in name.casefold()
+        ]
+        return [app_commands.Choice(name=title[:100], value=name[:100]) for title, name in found[:CHOICES]]
 
     @imagine.autocomplete("size")
     async def _sizes(self, _interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:

@@ -316,7 +316,8 @@ class Dispatcher:
 
     def _enqueue(self, job: Job) -> None:
         self._jobs[job.id] = job
-        self._scheduler.add(job.id, job.request.member_id)
+        template = self._admission.known(job.request.template)
+        self._scheduler.add(job.id, job.request.member_id, template.manifest.cost if template else 1.0)
 
     def _forget(self, job_id: str) -> None:
         self._jobs.pop(job_id, None)
@@ -331,7 +332,7 @@ class Dispatcher:
 
     def _cards(self, job: Job) -> CardMaker:
         template = self._library.by_name.get(job.request.template)
-        title = template.title if template else job.request.template
+        title = template.title_in(job.address.locale) if template else job.request.template
         return CardMaker(request=job.request, title=title, locale=job.address.locale)
 
     def _drop_unfit(self) -> None:

@@ -13,6 +13,7 @@ import watchfiles
 
 from bot.comfy.errors import ComfyError
 from bot.comfy.models import NodeList
+from bot.errors import new_reference
 from bot.jobs.fleet import Fleet
 from bot.workflow.fitness import problems
 from bot.workflow.graph import Graph, GraphError, UiFormat
@@ -133,6 +134,13 @@ class Library:
         return news
 
     def _read(self, name: str, path: Path) -> list[TemplateFault]:
+        """Read a file; whatever it does to us, it takes nobody else with it."""
+        try:
+            return self._read_workflow(name, path)
+        except Exception as fault:  # noqa: BLE001 - logged in full; one file must not take the bot with it
+            return self._failed(name, _bug(name, fault))
+
+    def _read_workflow(self, name: str, path: Path) -> list[TemplateFault]:
         try:
             graph = read_workflow(path)
         except UiFormat as drawn:
@@ -196,7 +204,13 @@ class Library:
         """Trace every template anew, with the types of the servers that it may run on."""
         lists = self._node_lists()
         self._equipped_for = tuple(map(id, lists))
-        self.by_name = {name: equipped(template, self._lists_for(template)) for name, template in self._sources.items()}
+        found: dict[str, Template] = {}
+        for name, template in self._sources.items():
+            try:
+                found[name] = equipped(template, self._lists_for(template))
+            except Exception as fault:  # noqa: BLE001 - as above
+                self._faults[name] = _bug(name, fault)
+        self.by_name = found
 
     def _lists_for(self, template: Template) -> list[NodeList]:
         named = template.manifest.servers
@@ -229,6 +243,13 @@ class Library:
             self._tell()
             if any(self._reasons(template) for template in self.by_name.values()):
                 self.fleet.read_again()
+
+
+def _bug(name: str, fault: Exception) -> str:
+    """Log a fault of ours, and return the words for it."""
+    reference = new_reference()
+    log.error("template.bug", template=name, reference=reference, exc_info=fault)
+    return f"Easel trips over it; please report it with the number {reference} and the log"
 
 
 def _is_template(_change: watchfiles.Change, path: str) -> bool:

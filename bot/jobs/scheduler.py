@@ -40,10 +40,10 @@ class Scheduler:
         self._virtual = 0.0
         self._arrivals = 0
 
-    def add(self, job_id: str, member_id: int) -> None:
-        """Put a job in the room, at its fair place."""
+    def add(self, job_id: str, member_id: int, cost: float = 1.0) -> None:
+        """Put a job in the room, at its fair place; what costs more puts its member's next job further back."""
         start = max(self._virtual, self._finish.get(member_id, 0.0))
-        self._finish[member_id] = start + 1.0
+        self._finish[member_id] = start + cost
         self._arrivals += 1
         self._waiting[job_id] = _Entry(start, self._arrivals, job_id, member_id)
 

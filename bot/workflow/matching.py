@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from rapidfuzz import fuzz, process, utils
 
-NEAR = 3
+NEAR, CUT = 3, 100
+"""Names offered for a wrong one; letters to which Discord cuts a long name, at its beginning."""
 _ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".sft", ".gguf")
 _LEAST_SCORE = 55
 
@@ -14,6 +15,7 @@ def resolve(typed: str, names: Sequence[str]) -> str | None:
     if typed in names:
         return typed
     same = [name for name in names if plain(name) == plain(typed)]
+    same = same or [name for name in names if len(typed) >= CUT and name.endswith(typed)]
     alike = same or [name for name in names if base(plain(name)) == base(plain(typed))]
     return alike[0] if len(alike) == 1 else None
 

@@ -31,9 +31,14 @@ class Template:
         return self.title_in("en")
 
     def title_in(self, language: str) -> str:
-        """What members see, in a language if the manifest has it."""
+        """What members see, in a language (`ja`) or locale (`en-GB`) if the manifest has it."""
         titles = self.manifest.title
-        return titles.get(language) or titles.get("en") or next(iter(titles.values()), self.name)
+        return (
+            titles.get(language)
+            or titles.get(language.partition("-")[0])
+            or titles.get("en")
+            or next(iter(titles.values()), self.name)
+        )
 
     @property
     def command(self) -> str | None:
