@@ -220,7 +220,7 @@ async def test_without_a_file_there_is_no_picture(
     client, _ = pair
 
     async def nothing(_context: object, inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
-        return (inputs["images"],), {"text": ["done"]}
+        return (inputs["images"],), {"said": ["done"]}
 
     monkeypatch.setitem(__import__("bot.sandbox.comfyui.engine", fromlist=["RUNS"]).RUNS, "SaveImage", nothing)
     with pytest.raises(NoPicture):
