@@ -17,6 +17,7 @@ LAYERS = (
     {"bot.check", "bot.publishing"},
     {"cogs", "bot.app"},
     {"bot.sandbox"},
+    {"bot.cli"},
     {"bot.__main__"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
