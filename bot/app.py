@@ -144,6 +144,7 @@ async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
             for name in app.fleet.servers:
                 group.create_task(app.fleet.watch(name), name=f"fleet-{name}")
             group.create_task(app.library.watch(), name="templates")
+            group.create_task(app.library.keep_converted(), name="templates-converted")
             logged_in = asyncio.Event()
             group.create_task(_dispatch(app, logged_in), name="dispatcher")
             group.create_task(_serve_discord(app, logged_in), name="discord")
@@ -246,6 +247,8 @@ async def _keep_commands(app: App) -> None:
     app.library.on_change.append(changed.set)
     app.library.on_fault.append(app.tell_owners)
     await app.published.wait()
+    if app.library.faults:
+        app.tell_owners(app.library.faults)  # what was wrong before anybody could be told
     while True:
         await changed.wait()
         changed.clear()

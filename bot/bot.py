@@ -53,6 +53,9 @@ class EaselTree(app_commands.CommandTree["EaselBot"]):
         """Tell the member what is expected in plain words, and of a bug its number."""
         if isinstance(error, app_commands.CheckFailure):
             return  # whoever checked has answered
+        if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+            await answer_fault(interaction, RequestError("refused.command_changed"))
+            return
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         await answer_fault(interaction, cause)
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import aiohttp
 import discord
+import structlog
 from discord import app_commands
 
 from bot.bot import EaselBot, Interaction
@@ -14,9 +15,12 @@ from bot.model.job import ReplyAddress
 from bot.model.request import PROMPT_LIMIT, SEED_LIMIT, Request, Size, parse_size, random_seed
 from bot.replies.catalogue import localised, localised_with, worded
 from bot.services import Services
+from bot.workflow.build import SPECIAL
 from bot.workflow.matching import offered
 from bot.workflow.options import FILES, Kind, Option
 from bot.workflow.template import Template
+
+log = structlog.get_logger()
 
 OPTIONS, CHOICES, LETTERS = 25, 25, 100
 """What Discord takes: options of a command, choices of an option, characters of a choice or a description."""
@@ -34,14 +38,27 @@ Make = Callable[[Interaction, str, Mapping[str, Any]], Awaitable[None]]
 _Choice = app_commands.Choice[str]
 
 
-def commands_of(templates: Sequence[Template], taken: frozenset[str], make: Make) -> list[Any]:
-    """Return the slash commands of templates; a name that is taken is left to whoever has it."""
+def commands_of(templates: Sequence[Template], taken: frozenset[str], make: Make) -> tuple[list[Any], dict[str, str]]:
+    """Return the slash commands of templates, and by template what could not be offered as its own command."""
     made: dict[str, Any] = {}
+    left: dict[str, str] = {}
     for template in templates:
         name = template.command
-        if name is not None and name not in taken and name not in made and len(made) < COMMANDS:
-            made[name] = _command(name, template, make)
-    return list(made.values())
+        if name is None:
+            continue
+        if name in taken or name in made:
+            left[template.name] = f'the command /{name} is taken; give it another with command = "…" in its manifest'
+        elif len(made) >= COMMANDS:
+            left[template.name] = f"only {COMMANDS} templates can have a command of their own"
+        else:
+            try:
+                made[name] = _command(name, template, make)
+            except Exception as fault:
+                log.exception("template.unpublished", template=template.name)
+                left[template.name] = f"its options cannot be offered ({type(fault).__name__}: {fault})"
+            if len(template.options) > OPTIONS:
+                left[template.name] = f"it has {len(template.options)} options, Discord shows the first {OPTIONS}"
+    return list(made.values()), left
 
 
 def _command(name: str, template: Template, make: Make) -> Any:
@@ -167,13 +184,18 @@ async def request_of(
     fields: dict[str, Any] = {"prompt": "", "seed": random_seed()}
     values: dict[str, Any] = {}
     files: dict[str, str] = {}
-    for name, value in given.items():
+    defaults: dict[str, Any] = {
+        one.name: one.default for one in template.options if one.role in SPECIAL and one.default is not None
+    }
+    for name, value in {**defaults, **given}.items():
+        if name not in options:  # the template has changed since Discord was told
+            raise RequestError("refused.no_option", template=template.title, option=name)
         option = options[name]
         match option.role:
             case "prompt" | "negative" | "seed" | "count":
                 fields[option.role] = value
             case "size":
-                fields["size"] = _size(value)
+                fields["size"] = _size(str(value))
             case _ if option.kind in FILES:
                 files[name] = await _kept(interaction, services, option, value)
             case _:
@@ -224,7 +246,7 @@ def publish(bot: EaselBot, make: Make) -> None:
     for name in bot.published:
         tree.remove_command(name)
     taken = frozenset(command.name for command in tree.get_commands())
-    made = commands_of(bot.services.library.usable(), taken, make)
+    made, bot.services.library.left_out = commands_of(bot.services.library.usable(), taken, make)
     for command in made:
         tree.add_command(command)
     bot.published = tuple(cast("str", command.name) for command in made)

@@ -65,7 +65,7 @@ async def listing(settings: Settings, say: Say) -> bool:
             say(f"server {name} does not answer ({reason}); what it could run is not known")
         for state in states:
             say(f"{'✓' if state.offered else '✗'} {state.name}" + (f" /{state.command}" if state.command else ""))
-            for reason in (*state.reasons, *([state.fault] if state.fault else [])):
+            for reason in (*state.reasons, *(one for one in (state.fault, state.note) if one)):
                 say("\n".join(f"    {line}" for line in reason.splitlines()))
         if not states:
             say(f"There are no templates in {settings.templates_dir}.")
@@ -146,7 +146,11 @@ async def make(settings: Settings, say: Say, kind: str, name: str, wish: Wish, *
     async with open_fleet(settings) as (fleet, _):
         server = _chosen(fleet, None)
         for folder, file in (("checkpoints", wish.checkpoint), ("vae", wish.vae)):
-            known = await server.client.models(folder)
+            try:
+                known = await server.client.models(folder)
+            except ComfyError as fault:
+                say(f"{server.name} does not answer as a ComfyUI does ({fault.facts.get('reason', fault)})")
+                return False
             if file and known is not None and file not in known:
                 say(f"{server.name} has no {file} in {folder}; it has: {', '.join(known) or 'none'}")
                 return False
@@ -156,7 +160,8 @@ async def make(settings: Settings, say: Say, kind: str, name: str, wish: Wish, *
             say(f"{server.name}: {fault}")
             return False
     write_graph(path, graph)
-    path.with_suffix(".toml").write_text(tomlkit.dumps({"title": name}), encoding="utf-8")
+    if not path.with_suffix(".toml").exists():
+        path.with_suffix(".toml").write_text(tomlkit.dumps({"title": name}), encoding="utf-8")
     say(f"Wrote {path.name}.")
     return True
 

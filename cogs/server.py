@@ -56,8 +56,8 @@ class Server(
     async def free(self, interaction: Interaction, server: str | None = None) -> None:
         """Unload models and drop caches."""
         locale = await self._begin(interaction, "server free", server)
-        await self._machines.client(server).free()
-        await answer(interaction, text("owner.freed", locale, name=server or self._machines.names[0]))
+        name = await self._machines.free(server)
+        await answer(interaction, text("owner.freed", locale, name=name))
 
     @app_commands.command(
         name=localised("commands.server.interrupt.name"), description=localised("commands.server.interrupt.description")

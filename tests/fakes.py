@@ -49,6 +49,9 @@ class FakeJobs:
         self.standings.append(standing)
         self.submitted.append((request, address))
 
+    def welcome(self, template: Template, member_id: int, standing: Standing) -> None:
+        """Everybody is."""
+
     async def find(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
 

@@ -284,7 +284,7 @@ class ComfyClient(Transport):
         Raises:
             ServerFault: the sizes differ. A missing original is not told: nothing is written (facts §3).
         """
-        form = _form(data, filename, folder, subfolder, overwrite=False)
+        form = _form(data, filename, folder, subfolder, overwrite=True)  # a name of ours: a retry must not be renamed
         reference = {"filename": original.name, "subfolder": original.subfolder, "type": original.folder}
         form.add_field("original_ref", json.dumps(reference))
         return await self._upload("/upload/mask", form)

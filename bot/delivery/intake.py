@@ -46,7 +46,7 @@ def clean_picture(data: bytes) -> CleanPicture:
             width, height = opened.size
             if max(width, height) > SIDE or width * height > PIXELS:
                 raise RequestError("refused.picture_pixels", width=width, height=height, most=PIXELS // 10**6)
-            upright = ImageOps.exif_transpose(opened)
+            upright = _eight_bits(ImageOps.exif_transpose(opened))
             has_alpha = "A" in upright.getbands() or "transparency" in upright.info
             picture = upright.convert("RGBA" if has_alpha else "RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
@@ -106,7 +106,15 @@ def _holes(picture: Image.Image) -> Image.Image:
     return ImageOps.invert(picture.getchannel("A"))
 
 
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Bring deep greys to 8 bits by scaling; a plain conversion would cut them off at white."""
+    if picture.mode.startswith("I"):
+        return picture.convert("I").point(lambda value: value / 256).convert("L")  # pyright: ignore[reportUnknownMemberType]
+    return picture
+
+
 def _png(picture: Image.Image) -> bytes:
     out = io.BytesIO()
+    picture.info = {}  # no colour profile, no text: pixels alone
     picture.save(out, "PNG")
     return out.getvalue()

@@ -55,7 +55,7 @@ async def pack(
     packed: list[Attachment] = []
     for number, (name, data) in enumerate(taken, 1):
         async with _AT_ONCE:
-            fitted = await asyncio.to_thread(_fit, name, data if metadata else without_metadata(data), limit)
+            fitted = await asyncio.to_thread(_fit, name, data, limit, metadata=metadata)
         if fitted is not None:
             filename = f"{stem}-{number}.{fitted.ending}"
             packed.append(
@@ -66,8 +66,9 @@ async def pack(
     return Parcel(files=tuple(packed), left_out=len(made) - len(packed))
 
 
-def _fit(name: str, data: bytes, limit: int) -> _Fitted | None:
+def _fit(name: str, data: bytes, limit: int, *, metadata: bool) -> _Fitted | None:
     """Return what to send, or None: nothing in it, called a picture but none, or too large for good."""
+    data = data if metadata else without_metadata(data)
     ending = picture_ending(data)
     found = _SAFE_ENDING.search(name)
     called = found[1].lower() if found else ""

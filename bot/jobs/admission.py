@@ -45,6 +45,12 @@ class Admission:
             raise RequestError("refused.unknown_template", template=name)
         return found
 
+    def welcome(self, template: Template, standing: Standing) -> None:
+        """Refuse who may not, before anything of theirs is fetched or kept; raises RequestError."""
+        check_standing(template, standing)
+        if self._fleet.unfit(template):
+            raise RequestError("refused.template_unfit", template=template.title)
+
     async def admit(self, request: Request, standing: Standing) -> Template:
         """Return the template of a request that can be done.
 
@@ -52,10 +58,8 @@ class Admission:
             RequestError: it cannot, or this member may not.
         """
         template = self.template(request.template)
-        check_standing(template, standing)
+        self.welcome(template, standing)
         check_request(template, request)
-        if self._fleet.unfit(template):
-            raise RequestError("refused.template_unfit", template=template.title)
         self._rehearse(template, request)
         await check_masks(template, request, self._uploads)
         return template
@@ -79,7 +83,7 @@ class Admission:
         if template is None:
             return True  # gone since; the runner tells
         fits = self._fleet.can_run(template, server)
-        if not fits or not has_syntax(template, request):
+        if not fits or not (request.values or has_syntax(template, request)):
             return fits
         return rehearsed(template, request, self._fleet.servers[server]) is None
 

@@ -84,8 +84,7 @@ class Dispatcher:
         Raises:
             RequestError: it cannot be done, this member may not, or has too many waiting.
         """
-        if self._stopping:
-            raise RequestError("refused.stopping")
+        self.welcome(self.template(request.template), request.member_id, standing)
         template = await self._admission.admit(request, standing)
         if not self.has_room(request.member_id):
             raise RequestError("refused.too_many_waiting", limit=self._scheduler.waiting_limit)
@@ -106,6 +105,18 @@ class Dispatcher:
         log.info("job.queued", job=job.id, template=template.name)
         self._wake.set()
         return job
+
+    def welcome(self, template: Template, member_id: int, standing: Standing) -> None:
+        """Refuse who may not ask for a template, or has too many waiting, before any file of theirs is fetched.
+
+        Raises:
+            RequestError: so, or we are stopping.
+        """
+        if self._stopping:
+            raise RequestError("refused.stopping")
+        self._admission.welcome(template, standing)
+        if not self.has_room(member_id):
+            raise RequestError("refused.too_many_waiting", limit=self._scheduler.waiting_limit)
 
     def has_room(self, member_id: int) -> bool:
         """Tell whether a member may have one more waiting."""
@@ -200,7 +211,7 @@ class Dispatcher:
                 self._scheduler.started(job.id, job.request.member_id)
                 server.busy.add(job.id)
                 resumed = await self._resumed(job)
-                self._begin(resumed, partial(self._work, resumed, server.name))
+                self._begin(resumed, partial(self._resume, resumed, server))
         for job in await self._store.untold():
             self._begin(job, partial(self._tell_again, job))
         self._wake.set()
@@ -287,6 +298,12 @@ class Dispatcher:
             return
         self._release(job.id)
         await self._last_word(job, card)
+
+    async def _resume(self, job: Job, server: Server) -> None:
+        """Follow a job that an earlier process began, as soon as its server's node list tells what the graph was."""
+        while not server.node_list:  # noqa: ASYNC110 - many jobs wait, one event serves only one
+            await asyncio.sleep(SERVER_PAUSE_S)
+        await self._work(job, server.name)
 
     async def _redeliver(self, job: Job, server: Server | None) -> None:
         """Show again what an earlier process had made and not surely shown: the same edit of the same message."""

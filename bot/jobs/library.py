@@ -38,6 +38,8 @@ class TemplateState:
     reasons: tuple[str, ...] = ()
     fault: str | None = None
     doubts: tuple[str, ...] = ()
+    note: str | None = None
+    """Why it has no command of its own, or not all its options."""
 
 
 class Library:
@@ -50,6 +52,10 @@ class Library:
         self._faults: dict[str, str] = {}
         self._drawn: dict[str, UiFormat] = {}
         self._equipped_for: tuple[int, ...] = ()
+        self._equipped: dict[str, tuple[Template, list[NodeList], Template]] = {}
+        self._undrawn = asyncio.Event()
+        self.left_out: Mapping[str, str] = {}
+        """Why a template has no command of its own, or not all its options; whoever publishes says so."""
         self.by_name: Mapping[str, Template] = {}
         self.on_change: list[Callable[[], None]] = []
         self.on_fault: list[Callable[[list[TemplateFault]], None]] = []
@@ -71,8 +77,9 @@ class Library:
                 name=template.name,
                 title=template.title,
                 offered=not (reasons := self._reasons(template)),
-                command=template.command,
+                command=None if self.left_out.get(template.name) else template.command,
                 reasons=reasons,
+                note=self.left_out.get(template.name),
                 fault=self._faults.get(template.name),
                 doubts=template.roles.ambiguous,
             )
@@ -121,14 +128,13 @@ class Library:
         news: list[TemplateFault] = []
         paths = {path.stem: path for path in sorted(self._folder.glob("*.json"))}
         for gone in set(self._stamps) - set(paths):
-            for kept in (self._sources, self._stamps, self._faults, self._drawn):
+            for kept in (self._sources, self._stamps, self._faults, self._drawn, self._equipped):
                 kept.pop(gone, None)
         for name, path in paths.items():
             stamp = _stamp(path)
             if self._stamps.get(name) != stamp:
                 self._stamps[name] = stamp
                 news += self._read(name, path)
-        self._sources = dict(sorted(self._sources.items()))
         self.fleet.forget()
         self._equip()
         return news
@@ -144,8 +150,12 @@ class Library:
         try:
             graph = read_workflow(path)
         except UiFormat as drawn:
+            if converter() is None:
+                return self._failed(name, ADVICE)
             self._drawn[name] = drawn
-            return [] if converter() else self._failed(name, ADVICE)
+            self._faults[name] = "it waits for a server, whose node list is needed to convert it"
+            self._undrawn.set()
+            return []
         except GraphError as fault:
             return self._failed(name, str(fault))
         self._drawn.pop(name, None)
@@ -168,24 +178,33 @@ class Library:
     async def convert(self) -> list[TemplateFault]:
         """Convert files in the editor's format with the node list of a server that answers; return the news."""
         news: list[TemplateFault] = []
+        server = next((one for one in self.fleet.servers.values() if one.up), None)
+        if server is None or not self._drawn:
+            return news
+        try:
+            object_info = await server.client.object_info()
+        except ComfyError as fault:
+            log.info("template.not_converted", server=server.name, fault=str(fault))
+            return news  # the files go on waiting
         for name, drawn in list(self._drawn.items()):
-            if converter() is None:
-                continue
-            server = next((one for one in self.fleet.servers.values() if one.up), None)
-            if server is None:
-                self._faults.setdefault(name, "it waits for a server, whose node list is needed to convert it")
-                continue
             try:
-                graph = await asyncio.to_thread(converted, drawn.tree, await server.client.object_info())
-            except (ComfyError, GraphError) as fault:
+                graph = await asyncio.to_thread(converted, drawn.tree, object_info)
+            except GraphError as fault:
                 news += self._failed(name, str(fault))
             else:
                 news += self._take(name, graph, self._folder / f"{name}.json")
-            self._drawn.pop(name, None)
-        if self._sources.keys() != self.by_name.keys() or news:
-            self._sources = dict(sorted(self._sources.items()))
-            self._equip()
+            if self._drawn.get(name) is drawn:
+                del self._drawn[name]
+        self._equip()
         return news
+
+    async def keep_converted(self) -> None:
+        """Convert what waits whenever a server can help, for ever."""
+        while True:
+            await self._undrawn.wait()
+            self._undrawn.clear()
+            self.report(await self.convert())
+            self._tell()
 
     # What servers say
 
@@ -198,19 +217,32 @@ class Library:
         if tuple(map(id, lists)) != self._equipped_for:
             self.fleet.forget()
             self._equip()
+        if self._drawn:
+            self._undrawn.set()
         self._tell()
 
     def _equip(self) -> None:
         """Trace every template anew, with the types of the servers that it may run on."""
         lists = self._node_lists()
         self._equipped_for = tuple(map(id, lists))
+        self._sources = dict(sorted(self._sources.items()))
         found: dict[str, Template] = {}
         for name, template in self._sources.items():
             try:
-                found[name] = equipped(template, self._lists_for(template))
+                found[name] = self._equipped_one(name, template)
             except Exception as fault:  # noqa: BLE001 - as above
                 self._faults[name] = _bug(name, fault)
         self.by_name = found
+
+    def _equipped_one(self, name: str, template: Template) -> Template:
+        """Return a template as traced for the servers it may run on; what has not changed is not traced again."""
+        lists = self._lists_for(template)
+        known = self._equipped.get(name)
+        if known is not None and known[0] is template and list(map(id, known[1])) == list(map(id, lists)):
+            return known[2]
+        made = equipped(template, lists)
+        self._equipped[name] = (template, lists, made)
+        return made
 
     def _lists_for(self, template: Template) -> list[NodeList]:
         named = template.manifest.servers
@@ -239,7 +271,6 @@ class Library:
         )
         async for _ in changes:
             self.report(self.load())
-            self.report(await self.convert())
             self._tell()
             if any(self._reasons(template) for template in self.by_name.values()):
                 self.fleet.read_again()

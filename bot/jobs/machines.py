@@ -77,6 +77,12 @@ class Machines:
         """Return checkpoints of all servers that fit what was typed, as last read."""
         return offered(typed, self._checkpoints())
 
+    async def free(self, name: str | None) -> str:
+        """Ask a server to unload its models and drop its caches; return its name."""
+        client = self.client(name)
+        await client.free()
+        return next(one.name for one in self._fleet.servers.values() if one.client is client)
+
     async def interrupt(self, name: str | None) -> int:
         """Interrupt what runs on a server, each prompt by its id; return how many."""
         client = self.client(name)

@@ -105,10 +105,13 @@ class JobRunner:
         resumed = job.state is JobState.RUNNING
         if not resumed and not await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING):
             return None
-        files = await place_files(server.client, template, job.request, self._uploads)
+        files = dict.fromkeys(job.request.files, "sent before")
+        if not resumed:
+            files = await place_files(server.client, template, job.request, self._uploads)
         graph = build(template, job.request, server.node_list, job_id=job.id, files=files)
         made_by = recipe(template, job.request, graph)
-        await self._store.note_recipe(job.id, made_by)
+        if not resumed:
+            await self._store.note_recipe(job.id, made_by)
         tracker = Tracker(graph, time.time, began)
         reporter.post(tracker.pending(0))
         outputs = await self._execution(job, template, server, graph, made_by, reporter, tracker).run(submitted=resumed)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.comfy.models import NodeList
 from bot.errors import RequestError
-from bot.model.request import Request, Value
+from bot.model.request import Request, Size, Value
 from bot.workflow.graph import Graph, Place
 from bot.workflow.lens import NEGATIVE, POSITIVE
 from bot.workflow.manifest import LISTS
@@ -17,7 +17,7 @@ from bot.workflow.rewrite import rewrite
 from bot.workflow.template import Template, fitting_model
 
 PREFIX_FOLDER = "easel"
-_SPECIAL = frozenset({"prompt", "negative", "seed", "size", "count"})
+SPECIAL = frozenset({"prompt", "negative", "seed", "size", "count"})
 """Roles that have a field of their own in a request."""
 
 
@@ -37,16 +37,25 @@ def check_request(template: Template, request: Request) -> None:
         raise RequestError("refused.no_size", template=title)
     if request.count not in (None, 1) and not template.roles.batches:
         raise RequestError("refused.no_count", template=title)
-    by_name = {option.name: option for option in template.options}
-    for name in (*request.values, *request.files):
-        if name not in by_name:
-            raise RequestError("refused.no_option", template=title, option=name)
     for option in template.file_options:
         if option.required and option.name not in request.files:
             raise RequestError("refused.needs_file", template=title, option=option.name)
+    _check_values(template, request)
+    prompts(template, request)
+
+
+def _check_values(template: Template, request: Request) -> None:
+    by_name = {option.name: option for option in template.options}
+    for name in (*request.values, *request.files):
+        if name not in by_name:
+            raise RequestError("refused.no_option", template=template.title, option=name)
     for name, value in request.values.items():
         checked_value(by_name[name], value)
-    prompts(template, request)
+    if request.count is not None and (count := template.option("count")) is not None:
+        checked_value(count, request.count)
+    if request.size is not None and (size := template.option("size")) is not None:
+        for side in (request.size.width, request.size.height):
+            _within(size, side)
 
 
 def checked_value(option: Option, value: Value) -> Value:
@@ -62,15 +71,32 @@ def checked_value(option: Option, value: Value) -> Value:
             raise RequestError("refused.unknown_choice", option=option.name, value=value, near=names)
         return {Kind.WHOLE: int, Kind.NUMBER: float}.get(option.kind, str)(found)
     if option.kind in (Kind.WHOLE, Kind.NUMBER):
-        low, high = option.minimum, option.maximum
-        wrong = isinstance(value, bool | str) or (option.kind is Kind.WHOLE and value != int(value))
-        if wrong or (low is not None and value < low) or (high is not None and value > high):  # pyright: ignore[reportOperatorIssue]
-            low_text = "-∞" if low is None else f"{low:g}"
-            high_text = "∞" if high is None else f"{high:g}"
-            raise RequestError("refused.out_of_range", option=option.name, low=low_text, high=high_text)
-        if option.step and low is not None and option.kind is Kind.WHOLE and option.step > 1:
-            return int(low + round((float(value) - low) / option.step) * option.step)
+        if isinstance(value, bool | str) or (option.kind is Kind.WHOLE and value != int(value)):
+            raise _out_of_range(option)
+        _within(option, value)
+        return _stepped(option, value)
     return value
+
+
+def _within(option: Option, value: float) -> None:
+    low, high = option.minimum, option.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise _out_of_range(option)
+
+
+def _out_of_range(option: Option) -> RequestError:
+    low = "-∞" if option.minimum is None else f"{option.minimum:g}"
+    high = "∞" if option.maximum is None else f"{option.maximum:g}"
+    return RequestError("refused.out_of_range", option=option.name, low=low, high=high)
+
+
+def _stepped(option: Option, value: float) -> int | float:
+    """Return the nearest value that the manifest's step allows."""
+    if not option.step:
+        return value
+    start = option.minimum or 0
+    nearest = round(start + round((value - start) / option.step) * option.step, 6)
+    return int(nearest) if option.kind is Kind.WHOLE else nearest
 
 
 def prompts(template: Template, request: Request) -> dict[str, Prompt]:
@@ -79,7 +105,10 @@ def prompts(template: Template, request: Request) -> dict[str, Prompt]:
     Raises:
         RequestError: their syntax is wrong.
     """
-    texts = {POSITIVE: request.prompt} if template.roles.positive else {}
+    texts: dict[str, str] = {}
+    asked = template.option("prompt")
+    if asked is not None and (asked.required or request.prompt.strip()):
+        texts[POSITIVE] = request.prompt  # else the file's own words stay
     if request.negative is not None:
         texts[NEGATIVE] = request.negative
     try:
@@ -130,7 +159,7 @@ def build(
     said = prompts(template, request)
     edits: dict[Place, Any] = {}
     for option in template.options:
-        if option.role not in _SPECIAL and (value := request.values.get(option.name, option.default)) is not None:
+        if option.role not in SPECIAL and (value := request.values.get(option.name, option.default)) is not None:
             edits |= dict.fromkeys(option.places, checked_value(option, value))
         if files and option.name in files:
             edits |= dict.fromkeys(option.places, files[option.name])
@@ -150,10 +179,24 @@ def _numbers(template: Template, request: Request, node_list: NodeList) -> dict[
     roles = template.roles
     edits: dict[Place, Any] = {place: _seed(template, place, request.seed, node_list) for place in roles.seeds}
     if request.size is not None:
-        for size in roles.sizes:
-            edits |= {size.width: request.size.width, size.height: request.size.height}
+        edits |= _sizes(template, request.size)
     if request.count is not None:
         edits |= dict.fromkeys(roles.batches, request.count)
+    return edits
+
+
+def _sizes(template: Template, wanted: Size) -> dict[Place, int]:
+    """Put the size at the first place, and at later ones in proportion: a second pass at twice the size stays one."""
+    edits: dict[Place, int] = {}
+    first = template.roles.sizes[0]
+    for size in template.roles.sizes:
+        for place, origin, side in (
+            (size.width, first.width, wanted.width),
+            (size.height, first.height, wanted.height),
+        ):
+            was, base = template.graph.value(place), template.graph.value(origin)
+            numbers = isinstance(was, int | float) and isinstance(base, int | float) and base
+            edits[place] = max(8, round(side * was / base / 8) * 8) if numbers and was != base else side
     return edits
 
 

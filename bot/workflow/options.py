@@ -1,5 +1,6 @@
 """What members may set of a template: from its roles, the node list and its manifest, as typed options. Pure."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -70,13 +71,23 @@ def options_of(
     by_role = {option.role: option for option in traced.values()}
     chosen: dict[str, Option] = {}
     for name, entry in manifest.options.items():
-        base = by_role.get(_role(name, entry) or "") if not entry.places else None
+        base = by_role.get(_role(name, entry) or "")
         if base is not None:
             traced.pop(base.name, None)
         if not entry.hidden and (option := _merged(name, entry, base, graph, node_lists)) is not None:
             chosen[name] = option
     found = [*chosen.values(), *(option for name, option in traced.items() if name not in chosen)]
-    return tuple(sorted(found, key=lambda option: not option.required))
+    free = (_without(option, fixed_places(manifest)) for option in found)
+    return tuple(sorted((option for option in free if option.places), key=lambda option: not option.required))
+
+
+def fixed_places(manifest: Manifest) -> frozenset[Place]:
+    """Return the places whose values a manifest has fixed: nothing that a member sets reaches them."""
+    return frozenset(Place(node, name) for node, inputs in manifest.fixed.items() for name in inputs)
+
+
+def _without(option: Option, fixed: frozenset[Place]) -> Option:
+    return replace(option, places=tuple(place for place in option.places if place not in fixed))
 
 
 def _role(name: str, entry: OptionEntry) -> str | None:
@@ -111,9 +122,7 @@ def _of_role(
 ) -> Option:
     base = role.rstrip("0123456789")
     kind = _KINDS[base]
-    low, high, step, choices = (
-        _declared(graph, places[0], node_lists) if kind not in FILES else (None, None, None, None)
-    )
+    low, high, choices = (None, None, None) if kind in FILES else _declared(graph, places[0], node_lists)
     least, most = _CAPS.get(base, (None, None))
     low = low if least is None else max(least, low if low is not None else least)
     high = high if most is None else min(most, high if high is not None else most)
@@ -126,7 +135,6 @@ def _of_role(
         required=base == "prompt" or (kind in FILES and not from_picture and not _has_own_alpha(base, roles)),
         minimum=low if kind in (Kind.WHOLE, Kind.NUMBER) and base != "seed" else None,
         maximum=high if kind in (Kind.WHOLE, Kind.NUMBER) and base != "seed" else None,
-        step=step,
         choices=choices if kind is Kind.TEXT and base not in ("prompt", "negative") else None,
     )
 
@@ -138,18 +146,16 @@ def _has_own_alpha(role: str, roles: Roles) -> bool:
 
 def _declared(
     graph: Graph, place: Place, node_lists: Sequence[NodeList]
-) -> tuple[float | None, float | None, float | None, tuple[str, ...] | None]:
-    """Return range, step and choices of a place: the narrowest range of all servers, the choices of any."""
+) -> tuple[float | None, float | None, tuple[str, ...] | None]:
+    """Return range and choices of a place: the narrowest range of all servers, the choices of any."""
     specs = [spec for spec in (spec_of(graph, place, known) for known in node_lists) if spec is not None]
     lows = [spec.minimum for spec in specs if spec.minimum is not None]
     highs = [spec.maximum for spec in specs if spec.maximum is not None]
-    steps = [spec.step for spec in specs if spec.step is not None]
     listed = [name for spec in specs for name in spec.choices or ()]
     has_list = any(spec.choices is not None for spec in specs)
     return (
         max(lows, default=None),
         min(highs, default=None),
-        next(iter(steps), None),
         tuple(dict.fromkeys(listed)) if has_list else None,
     )
 
@@ -170,6 +176,8 @@ def _merged(
         return None
     if base is None:
         base = _explicit(name, places, entry, graph, node_lists)
+    elif places:
+        base = replace(base, places=places)
     choices = base.choices
     if entry.choices is not None:
         choices = tuple(str(choice) for choice in entry.choices)
@@ -192,12 +200,12 @@ def _explicit(
     name: str, places: tuple[Place, ...], entry: OptionEntry, graph: Graph, node_lists: Sequence[NodeList]
 ) -> Option:
     """Return an option for places that a manifest names: its type is said, declared by a server, or the value's."""
-    low, high, step, choices = _declared(graph, places[0], node_lists)
+    low, high, choices = _declared(graph, places[0], node_lists)
     spec = next((found for known in node_lists if (found := spec_of(graph, places[0], known))), None)
     kind = (
         Kind(entry.type) if entry.type else _BY_TYPE.get(spec.type if spec else "") or _kind_of(graph.value(places[0]))
     )
-    role = entry.role or ""
+    role = _role(name, entry) or ""
     ranged = kind in (Kind.WHOLE, Kind.NUMBER)
     return Option(
         name=name,
@@ -207,7 +215,6 @@ def _explicit(
         description={"en": f"{graph.nodes[places[0].node].title or places[0].node}: {places[0].input}"[:100]},
         minimum=low if ranged and low is not None and abs(low) < _WHOLE_LIMIT else None,
         maximum=high if ranged and high is not None and abs(high) < _WHOLE_LIMIT else None,
-        step=step,
         choices=choices,
     )
 
@@ -252,7 +259,47 @@ def manifest_faults(graph: Graph, roles: Roles, manifest: Manifest) -> list[Mani
     for node in manifest.outputs or ():
         if node not in graph.nodes:
             faults.append(ManifestFault(key=("outputs",), reason=f"there is no node {node}"))
-    return faults
+    if faults:
+        return faults  # options can be made only of places that are there
+    return [
+        ManifestFault(key=("options", option.name), reason=reason)
+        for option in options_of(graph, roles, manifest)
+        if (reason := _senseless(option)) is not None
+    ]
+
+
+def _senseless(option: Option) -> str | None:
+    """Return why an option, with all that was traced and said of it, cannot be offered."""
+    low, high = option.minimum, option.maximum
+    bounds = [bound for bound in (low, high, option.step) if bound is not None]
+    if not all(math.isfinite(bound) for bound in bounds):
+        return "min, max and step must be ordinary numbers"
+    if low is not None and high is not None and low > high:
+        return f"min {low:g} is larger than what is allowed at most, {high:g}; say max, too"
+    if option.choices is not None and (option.kind in FILES or option.kind in (Kind.SWITCH, Kind.SIZE)):
+        return f"an option of type {option.kind} takes no choices and no list"
+    if option.base_role == "size" and len(option.places) % 2:
+        return "a size needs places in pairs: width, height"
+    numeric = option.kind in (Kind.WHOLE, Kind.NUMBER)
+    if numeric and any(not _is_number(choice, option.kind) for choice in option.choices or ()):
+        return f"its choices must be numbers: it is of type {option.kind}"
+    if numeric and option.default is not None and not _is_number(option.default, option.kind):
+        return f"its default must be a number: it is of type {option.kind}"
+    if (
+        numeric
+        and isinstance(option.default, int | float)
+        and not (low or -math.inf) <= option.default <= (high or math.inf)
+    ):
+        return "default lies outside min and max"
+    return None
+
+
+def _is_number(value: Value, kind: Kind) -> bool:
+    try:
+        number = float(value)
+    except ValueError:
+        return False
+    return not isinstance(value, bool) and math.isfinite(number) and (kind is Kind.NUMBER or number == int(number))
 
 
 def _missing(graph: Graph, node: str, name: str) -> str | None:

@@ -21,13 +21,15 @@ def recipe(template: Template, request: Request, graph: Graph) -> JsonObject:
     What the workflow does not have is left out.
     """
     roles = template.roles
+    live = graph.upstream(roles.outputs)
+    graph = Graph({node.id: node for node in graph.nodes.values() if node.id in live})
     size = roles.sizes[0] if roles.sizes else None
     found: dict[str, Any] = {
         "template": template.name,
         "prompt": request.prompt,
         "negative": request.negative if request.negative is not None else _first(graph, roles.negative),
         "loras": _loras(graph),
-        "seed": request.seed,
+        "seed": _first(graph, roles.seeds) if roles.seeds else None,
         "width": graph.value(size.width) if size else None,
         "height": graph.value(size.height) if size else None,
         "count": _first(graph, roles.batches),
@@ -53,8 +55,11 @@ def _anywhere(graph: Graph, names: tuple[str, ...]) -> Any:
 
 def _loras(graph: Graph) -> list[Mapping[str, Any]]:
     found = (node.inputs for node in graph.nodes.values() if isinstance(node.inputs.get("lora_name"), str))
-    return [
-        {"name": inputs["lora_name"], "model": inputs.get("strength_model"), "clip": inputs.get("strength_clip")}
-        for inputs in found
-        if inputs["lora_name"] not in ("", "None")
-    ]
+    by_name: dict[str, dict[str, Any]] = {}
+    for inputs in found:
+        if inputs["lora_name"] not in ("", "None"):
+            one = by_name.setdefault(inputs["lora_name"], {"name": inputs["lora_name"], "model": None, "clip": None})
+            for part in ("model", "clip"):
+                strength = inputs.get(f"strength_{part}")
+                one[part] = one[part] if strength is None else strength
+    return list(by_name.values())

@@ -9,8 +9,8 @@ from typing import Any
 from bot.comfy.models import NodeList
 from bot.workflow.graph import Graph, GraphError, Place, read_graph
 from bot.workflow.manifest import Manifest, is_name, read_manifest, told
-from bot.workflow.options import FILES, Option, manifest_faults, options_of, spec_of
-from bot.workflow.roles import Roles, trace
+from bot.workflow.options import FILES, Option, fixed_places, manifest_faults, options_of, spec_of
+from bot.workflow.roles import Roles, SizePlace, trace
 
 _FILE_LIMIT = 8 * 2**20
 
@@ -160,7 +160,31 @@ def equipped(template: Template, node_lists: Sequence[NodeList]) -> Template:
         live = template.graph.upstream(template.manifest.outputs)
         roles = replace(roles, outputs=template.manifest.outputs, live=roles.live | live)
     options = options_of(template.graph, roles, template.manifest, node_lists)
-    return replace(template, roles=roles, options=options)
+    return replace(template, roles=_said(roles, template.manifest, options), options=options)
+
+
+def _said(roles: Roles, manifest: Manifest, options: Sequence[Option]) -> Roles:
+    """Return the roles with the places that a manifest names for them, and without those it has fixed."""
+    named = {option.role: option.places for option in options if option.name in manifest.options}
+    fixed = fixed_places(manifest)
+
+    def free(role: str, traced: tuple[Place, ...]) -> tuple[Place, ...]:
+        return tuple(place for place in named.get(role, traced) if place not in fixed)
+
+    sizes = tuple(one for one in roles.sizes if not {one.width, one.height} & fixed)
+    if "size" in named:
+        sides = list(named["size"])
+        sizes = tuple(
+            SizePlace(width=width, height=height) for width, height in zip(sides[::2], sides[1::2], strict=False)
+        )
+    return replace(
+        roles,
+        positive=free("prompt", roles.positive),
+        negative=free("negative", roles.negative),
+        seeds=free("seed", roles.seeds),
+        batches=free("count", roles.batches),
+        sizes=sizes,
+    )
 
 
 def fitting_model(template: Template, place: Place, node_list: NodeList) -> str | None:

@@ -16,6 +16,7 @@ from bot.sandbox.run import Sandbox, running
 from tests.conftest import FAST, PROJECT, eventually, shared
 from tests.person import Person, at_rest
 from tests.workflow.graphs import Tree, node, txt2img
+from tests.workflow.test_uiformat import drawn
 
 
 @pytest.fixture
@@ -337,3 +338,60 @@ async def test_the_owners_commands(sandbox: Sandbox) -> None:
     assert await mina._people.acknowledged(refused)
     assert "owner" in mina.reply(refused).content
     assert mina.reply(refused).only_for == mina.person.id
+
+
+async def test_the_editors_format_becomes_a_command(shop: Sandbox, folder: Path) -> None:
+    """A file as the editor saves it is converted with the server's node list, and an edit of it is taken up."""
+    tree = drawn()
+    (folder / "drawn.json").write_text(json.dumps(tree), encoding="utf-8")
+    await eventually(lambda: "drawn" in commands(shop), "no command")
+    tree["nodes"][3]["widgets_values"] = [320, 256, 1]
+    (folder / "drawn.json").write_text(json.dumps(tree), encoding="utf-8")
+    await eventually(
+        lambda: shop.app.library.by_name["drawn"].graph.nodes["5"].inputs["width"] == 320, "the edit is not taken up"
+    )
+    assert "drawn" not in {fault.file for fault in shop.app.library.faults}
+
+
+async def test_two_of_one_name_and_one_that_cannot_be_offered(shop: Sandbox, folder: Path) -> None:
+    """A taken name is told in the state; the others keep their commands."""
+    (folder / "queue.json").write_text(json.dumps(txt2img()), encoding="utf-8")
+    (folder / "other.json").write_text(json.dumps(txt2img()), encoding="utf-8")
+    (folder / "other.toml").write_text('command = "sdxl"\n', encoding="utf-8")
+    await eventually(lambda: {"queue", "sdxl"} <= set(shop.app.library.left_out), "it is not told")
+    states = {state.name: state for state in shop.app.library.states()}
+    assert "/queue is taken" in str(states["queue"].note)
+    assert states["queue"].command is None
+    assert {"queue", "sdxl", "sd15"} <= commands(shop)
+    max_ = Person(shop, "max")
+    await max_.picture(await max_.says("imagine", prompt="x", template="queue"))
+
+
+async def test_a_command_that_is_gone_says_so(shop: Sandbox, folder: Path) -> None:
+    """Who sends a command that was withdrawn meanwhile, or an option that changed, reads what to do."""
+    max_ = Person(shop, "max")
+    old = next(one for one in shop.discord.world.commands if one["name"] == "sdxl")
+    (folder / "sdxl.toml").write_text('model = "auto"\n[options.idea]\nrole = "prompt"\n', encoding="utf-8")
+    await eventually(lambda: shop.app.library.by_name["sdxl"].options[0].name == "idea", "not read")
+    await eventually(lambda: "idea" in str(shop.discord.world.commands), "not published")
+    sent = await max_._people.slash(max_.person, max_.channel, old, {"prompt": "x"})
+    assert await max_._people.acknowledged(sent)
+    assert "has just changed" in max_.reply(sent).content
+    (folder / "sdxl.json").unlink()
+    await eventually(lambda: "sdxl" not in commands(shop), "still there")
+    sent = await max_._people.slash(max_.person, max_.channel, old, {"prompt": "x"})
+    assert await max_._people.acknowledged(sent)
+    assert "has just changed" in max_.reply(sent).content
+
+
+async def test_a_running_job_waits_for_the_node_list(slow_sandbox: Sandbox) -> None:
+    """After a restart a running job is followed, not failed, though the server is slow to tell its nodes."""
+    person = Person(slow_sandbox, "max")
+    photo = bring(slow_sandbox, Image.new("RGB", (64, 64), "red"))
+    sent = await person.says("img2img", prompt="a fox <lora:brush>", image=photo)
+    await person.until(lambda message: "step" in message.content, sent)
+    assert slow_sandbox.comfyui is not None
+    slow_sandbox.comfyui.refuse_info = 2
+    async with slow_sandbox.restarted():
+        await person.picture(sent)
+    assert len(slow_sandbox.comfyui.worker.history) == 1

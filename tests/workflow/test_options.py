@@ -2,19 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.comfy.models import parse_node_list
 from bot.errors import RequestError
+from bot.model.request import Request, Size
 from bot.sandbox.comfyui.nodes import OBJECT_INFO, with_models
-from bot.workflow.build import checked_value
+from bot.workflow.build import build, checked_value
+from bot.workflow.draft import draft
 from bot.workflow.fitness import graph_problems, problems
-from bot.workflow.graph import GraphError, Place, parse_graph
+from bot.workflow.graph import Graph, GraphError, Place, parse_graph
 from bot.workflow.matching import near, offered, resolve
 from bot.workflow.options import Kind, Option, listed
 from bot.workflow.template import Template, equipped, load_template
-from tests.workflow.graphs import Tree, node, txt2img
+from tests.workflow.graphs import Tree, node, sampler, txt2img
 
 NODES = parse_node_list(with_models([("CheckpointLoaderSimple", "ckpt_name", "m.safetensors")]))
 
@@ -81,6 +84,12 @@ def test_pictures_are_numbered_and_required(tmp_path: Path) -> None:
         ('title = ""', 1, "title", "1 to 100 characters"),
         ("time_limit = 1", 1, "time_limit", "greater than or equal to 10"),
         ("a = = 1", None, "", "line 1"),
+        ("[options.steps]\nmin = 200", 1, "options.steps", "larger than what is allowed at most, 150"),
+        ('[options.steps]\nchoices = ["few", "many"]', 1, "options.steps", "choices must be numbers"),
+        ('[options.steps]\ndefault = "many"', 1, "options.steps", "default must be a number"),
+        ("[options.steps]\nmax = inf", 1, "options.steps", "ordinary numbers"),
+        ('[options.size]\nchoices = ["1x1"]', 1, "options.size", "takes no choices"),
+        ('[options.size]\nplaces = [["5", "width"]]', 1, "options.size", "in pairs"),
     ],
 )  # fmt: skip
 def test_manifest_faults(tmp_path: Path, manifest: str, line: int | None, key: str, words: str) -> None:
@@ -168,3 +177,70 @@ def test_what_a_request_fills_does_not_matter(tmp_path: Path) -> None:
     assert problems(equipped(load(tmp_path, tree=tree), [NODES]), parse_node_list(OBJECT_INFO)) == (
         "missing ckpt_name 'm.safetensors' (CheckpointLoaderSimple)",
     )
+
+
+def made(source: Template, **more: Any) -> Graph:
+    fields: dict[str, Any] = {"prompt": "", "template": "t", "seed": 7, "member_id": 1, "guild_id": 2, "channel_id": 3}
+    return build(equipped(source, [NODES]), Request(**{**fields, **more}), NODES, job_id="j")
+
+
+def test_places_that_a_manifest_names_take_the_words(tmp_path: Path) -> None:
+    """A role with places goes there and nowhere else; what was traced for it keeps the file's value."""
+    joined = node("StringConcatenate", string_a=["p", 0], string_b=", oil", delimiter="")
+    tree = txt2img(p=node("PrimitiveString", value="theirs"), q=joined)
+    tree["6"]["inputs"]["text"] = ["q", 0]
+    manifest = (
+        '[options.idea]\nrole = "prompt"\nplaces = [["q", "string_b"]]\n[options.seed]\nplaces = [["5", "batch_size"]]'
+    )
+    source = load(tmp_path, manifest, tree)
+    graph = made(source, prompt="mine")
+    assert graph.nodes["q"].inputs["string_b"] == "mine"
+    assert graph.nodes["p"].inputs["value"] == "theirs"
+    assert graph.nodes["5"].inputs["batch_size"] == 7
+    assert graph.nodes["3"].inputs["seed"] == 1
+    assert [one.role for one in source.options].count("prompt") == 1
+
+
+def test_what_is_hidden_or_left_out_keeps_the_files_value(tmp_path: Path) -> None:
+    """A hidden prompt, and one that is not required and not given, are the file's own words."""
+    assert made(load(tmp_path, "[options.prompt]\nhidden = true")).nodes["6"].inputs["text"] == "a cat"
+    assert made(load(tmp_path, "[options.prompt]\nrequired = false")).nodes["6"].inputs["text"] == "a cat"
+
+
+def test_what_is_fixed_stays_fixed(tmp_path: Path) -> None:
+    """Fixed seeds, sizes and words are reached by nothing; their options are gone."""
+    source = load(tmp_path, '[fixed."3"]\nseed = 5\n[fixed."6"]\ntext = "always"\n[fixed."5"]\nwidth = 64\nheight = 64')
+    graph = made(source, prompt="mine")
+    assert (graph.nodes["3"].inputs["seed"], graph.nodes["6"].inputs["text"]) == (5, "always")
+    assert not {"seed", "prompt", "size"} & {one.name for one in source.options}
+
+
+def test_ranges_of_size_and_count_hold(tmp_path: Path) -> None:
+    """A manifest's limits for size and count are kept to; its step rounds."""
+    source = load(tmp_path, "[options.size]\nmin = 256\nmax = 768\n[options.count]\nmax = 4\n[options.cfg]\nstep = 0.5")
+    for more in ({"size": Size(width=1024, height=512)}, {"count": 9}):
+        with pytest.raises(RequestError):
+            made(source, prompt="x", **more)
+    assert made(source, prompt="x", values={"cfg": 7.123}).nodes["3"].inputs["cfg"] == 7.0
+
+
+def test_a_second_pass_keeps_its_proportion(tmp_path: Path) -> None:
+    """With a hires fix, the later size stays a multiple of the first."""
+    tree = txt2img(
+        u=node("LatentUpscale", samples=["3", 0], upscale_method="area", width=1024, height=1280, crop="disabled"),
+        s=sampler(model=["4", 0], positive=["6", 0], negative=["7", 0], latent_image=["u", 0]),
+    )
+    tree["8"]["inputs"]["samples"] = ["s", 0]
+    graph = made(load(tmp_path, tree=tree), prompt="x", size=Size(width=640, height=512))
+    assert (graph.nodes["5"].inputs["width"], graph.nodes["5"].inputs["height"]) == (640, 512)
+    assert (graph.nodes["u"].inputs["width"], graph.nodes["u"].inputs["height"]) == (1280, 1024)
+
+
+def test_the_draft_changes_nothing(tmp_path: Path) -> None:
+    """A manifest as drafted makes the options that were there without it."""
+    plain = equipped(load(tmp_path), [NODES])
+    again = equipped(load(tmp_path, draft(plain)), [NODES])
+    assert [(one.name, one.kind, one.required, one.places) for one in again.options] == [
+        (one.name, one.kind, one.required, one.places) for one in plain.options
+    ]
+    assert made(again, prompt="x") == made(plain, prompt="x")

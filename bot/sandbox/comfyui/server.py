@@ -45,6 +45,8 @@ class Comfy:
         """Status codes for the next POSTs to /prompt."""
         self.lose_answers = 0
         """How many of the next POSTs to /prompt are taken, and then answered by a broken connection."""
+        self.refuse_info = 0
+        """How many of the next GETs of /object_info are answered with a 503."""
         self.refuse_views: list[int] = []
         """Status codes for the next GETs of /view."""
 
@@ -150,6 +152,9 @@ class Comfy:
     async def object_info(self, request: web.Request) -> web.Response:
         """GET /object_info and /object_info/{class}."""
         name = request.match_info.get("name")
+        if self.refuse_info > 0:
+            self.refuse_info -= 1
+            return web.Response(status=503)
         info = with_models(self.wanted())
         if name is None:
             return web.json_response(info)
