@@ -67,6 +67,12 @@ def options_of(
     graph: Graph, roles: Roles, manifest: Manifest, node_lists: Sequence[NodeList] = ()
 ) -> tuple[Option, ...]:
     """Return a template's options, required ones first; `node_lists` are those of the servers it may run on."""
+    free = (_without(option, fixed_places(manifest)) for option in _all_options(graph, roles, manifest, node_lists))
+    kept = (_possible(option) for option in free if option.places)
+    return tuple(sorted(kept, key=lambda option: not option.required))
+
+
+def _all_options(graph: Graph, roles: Roles, manifest: Manifest, node_lists: Sequence[NodeList] = ()) -> list[Option]:
     traced = {option.name: option for option in _traced(graph, roles, node_lists)}
     by_role = {option.role: option for option in traced.values()}
     chosen: dict[str, Option] = {}
@@ -76,9 +82,14 @@ def options_of(
             traced.pop(base.name, None)
         if not entry.hidden and (option := _merged(name, entry, base, graph, node_lists)) is not None:
             chosen[name] = option
-    found = [*chosen.values(), *(option for name, option in traced.items() if name not in chosen)]
-    free = (_without(option, fixed_places(manifest)) for option in found)
-    return tuple(sorted((option for option in free if option.places), key=lambda option: not option.required))
+    return [*chosen.values(), *(option for name, option in traced.items() if name not in chosen)]
+
+
+def _possible(option: Option) -> Option:
+    """Where a server's range and the usual one exclude each other, the server is asked when the time comes."""
+    low, high = option.minimum, option.maximum
+    clash = low is not None and high is not None and low > high
+    return replace(option, minimum=None, maximum=None) if clash else option
 
 
 def fixed_places(manifest: Manifest) -> frozenset[Place]:
@@ -206,16 +217,17 @@ def _explicit(
         Kind(entry.type) if entry.type else _BY_TYPE.get(spec.type if spec else "") or _kind_of(graph.value(places[0]))
     )
     role = _role(name, entry) or ""
+    kind = _KINDS.get(role.rstrip("0123456789"), kind)
     ranged = kind in (Kind.WHOLE, Kind.NUMBER)
     return Option(
         name=name,
-        kind=_KINDS.get(role.rstrip("0123456789"), kind),
+        kind=kind,
         role=role,
         places=places,
         description={"en": f"{graph.nodes[places[0].node].title or places[0].node}: {places[0].input}"[:100]},
         minimum=low if ranged and low is not None and abs(low) < _WHOLE_LIMIT else None,
         maximum=high if ranged and high is not None and abs(high) < _WHOLE_LIMIT else None,
-        choices=choices,
+        choices=choices if kind is Kind.TEXT else None,
     )
 
 
@@ -263,7 +275,7 @@ def manifest_faults(graph: Graph, roles: Roles, manifest: Manifest) -> list[Mani
         return faults  # options can be made only of places that are there
     return [
         ManifestFault(key=("options", option.name), reason=reason)
-        for option in options_of(graph, roles, manifest)
+        for option in _all_options(graph, roles, manifest)
         if (reason := _senseless(option)) is not None
     ]
 
