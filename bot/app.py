@@ -34,7 +34,7 @@ from bot.workflow.template import TemplateFault
 log = structlog.get_logger()
 
 COMMANDS_NOTE = "commands_hash"
-FAULT_LETTERS = 300
+FAULTS_TOLD, FAULT_LETTERS = 5, 300
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 FLEET_S = 2.0
 """Seconds that the commands wait for the first server to answer."""
@@ -62,7 +62,10 @@ class App:
 
     def tell_owners(self, faults: Sequence[TemplateFault]) -> None:
         """Tell the owners of faulty templates, in a task of its own."""
-        listed = "\n".join(f"- `{fault.file}`: {shown(fault.reason, FAULT_LETTERS)}" for fault in faults[:5])
+        lines = [f"- {shown(fault.file, 80)}: {shown(fault.reason, FAULT_LETTERS)}" for fault in faults[:FAULTS_TOLD]]
+        if len(faults) > FAULTS_TOLD:
+            lines.append(text("owner.more", "en", count=len(faults) - FAULTS_TOLD))
+        listed = "\n".join(lines)
         words = text("owner.template_faulty", "en", faults=listed)
         task = asyncio.create_task(self.bot.tell_owners(words), name="tell-owners")
         self._telling.add(task)
@@ -83,7 +86,8 @@ class App:
                 self.fleet.news.clear()
 
         try:
-            await asyncio.wait_for(first(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await first()
         except TimeoutError:
             return False
         return True

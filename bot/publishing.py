@@ -18,15 +18,12 @@ from bot.services import Services
 from bot.workflow.build import SPECIAL
 from bot.workflow.matching import offered
 from bot.workflow.options import FILES, Kind, Option
-from bot.workflow.template import Template
+from bot.workflow.template import Template, claims
 
 log = structlog.get_logger()
 
 OPTIONS, CHOICES, LETTERS = 25, 25, 100
 """What Discord takes: options of a command, choices of an option, characters of a choice or a description."""
-
-COMMANDS = 80
-"""Templates with a command of their own; Discord takes 100 commands, the rest are Easel's."""
 
 TEXT_LETTERS = 300
 SIZES = ("512x512", "512x768", "768x512", "1024x1024", "832x1216", "1216x832", "1344x768", "768x1344")
@@ -41,23 +38,15 @@ _Choice = app_commands.Choice[str]
 def commands_of(templates: Sequence[Template], taken: frozenset[str], make: Make) -> tuple[list[Any], dict[str, str]]:
     """Return the slash commands of templates, and by template what could not be offered as its own command."""
     made: dict[str, Any] = {}
-    left: dict[str, str] = {}
-    for template in templates:
-        name = template.command
-        if name is None:
-            continue
-        if name in taken or name in made:
-            left[template.name] = f'the command /{name} is taken; give it another with command = "…" in its manifest'
-        elif len(made) >= COMMANDS:
-            left[template.name] = f"only {COMMANDS} templates can have a command of their own"
-        else:
-            try:
-                made[name] = _command(name, template, make)
-            except Exception as fault:
-                log.exception("template.unpublished", template=template.name)
-                left[template.name] = f"its options cannot be offered ({type(fault).__name__}: {fault})"
-            if len(template.options) > OPTIONS:
-                left[template.name] = f"it has {len(template.options)} options, Discord shows the first {OPTIONS}"
+    claimed, left = claims(templates, taken)
+    for name, template in claimed.items():
+        try:
+            made[name] = _command(name, template, make)
+        except Exception as fault:
+            log.exception("template.unpublished", template=template.name)
+            left[template.name] = f"its options cannot be offered ({type(fault).__name__}: {fault})"
+        if len(template.options) > OPTIONS:
+            left[template.name] = f"it has {len(template.options)} options, Discord shows the first {OPTIONS}"
     return list(made.values()), left
 
 

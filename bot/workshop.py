@@ -22,6 +22,7 @@ from bot.workflow.template import Template, equipped, make_template
 from bot.workflow.uiformat import converted
 
 Say = Callable[[str], None]
+HINT = 'put the missing file on the server, or write model = "auto" in the manifest to take what fits'
 
 
 @asynccontextmanager
@@ -65,7 +66,8 @@ async def listing(settings: Settings, say: Say) -> bool:
             say(f"server {name} does not answer ({reason}); what it could run is not known")
         for state in states:
             say(f"{'✓' if state.offered else '✗'} {state.name}" + (f" /{state.command}" if state.command else ""))
-            for reason in (*state.reasons, *(one for one in (state.fault, state.note) if one)):
+            hint = HINT if any("missing " in reason and "_name '" in reason for reason in state.reasons) else None
+            for reason in (*state.reasons, *(one for one in (hint, state.fault, state.note) if one)):
                 say("\n".join(f"    {line}" for line in reason.splitlines()))
         if not states:
             say(f"There are no templates in {settings.templates_dir}.")
@@ -95,7 +97,9 @@ def _chosen(fleet: Fleet, name: str | None) -> Server:
     if found is not None:
         return found
     known = ", ".join(fleet.servers)
-    raise SettingsError([f"--server: there is no {name}, only {known}" if name else "no server answers"])
+    raise SettingsError(
+        [f"--server: there is no {name}, only {known}" if name else f"COMFYUI_SERVERS: no server answers ({known})"]
+    )
 
 
 async def _imported(server: Server, path: str, data: bytes | None, folder: Path, say: Say, *, overwrite: bool) -> bool:
@@ -110,7 +114,8 @@ async def _imported(server: Server, path: str, data: bytes | None, folder: Path,
         say(f"✗ {path}: {fault}")
         return False
     write_graph(target, graph)
-    say(f"✓ {path} → {target.name}")
+    kept = f" ({name}.toml stays as it is)" if target.with_suffix(".toml").exists() else ""
+    say(f"✓ {path} → {target.name}{kept}")
     return True
 
 
@@ -160,7 +165,7 @@ async def make(settings: Settings, say: Say, kind: str, name: str, wish: Wish, *
             say(f"{server.name}: {fault}")
             return False
     write_graph(path, graph)
-    if not path.with_suffix(".toml").exists():
+    if overwrite or not path.with_suffix(".toml").exists():
         path.with_suffix(".toml").write_text(tomlkit.dumps({"title": name}), encoding="utf-8")
     say(f"Wrote {path.name}.")
     return True

@@ -11,7 +11,7 @@ from bot.cli.running import FAILED, guarded, with_settings
 from bot.comfy.errors import ComfyError
 from bot.settings import Settings
 from bot.workflow.draft import draft, roles_json
-from bot.workflow.graph import GraphError
+from bot.workflow.graph import GraphError, UiFormat
 from bot.workflow.template import Template, load_template
 
 
@@ -32,6 +32,9 @@ def inspect(file: Path, *, as_json: bool, server: str | None, write_manifest: bo
     def work() -> int:
         try:
             code = with_settings(look, quiet=True) if server else looked.append(load_template(file)) or 0
+        except UiFormat as drawn:
+            click.echo(f"{file.name}: {drawn}, or name a server that knows its nodes: --server NAME", err=True)
+            return FAILED
         except (GraphError, ComfyError, UnicodeDecodeError) as fault:
             click.echo(f"{file.name}: {fault}", err=True)
             return FAILED

@@ -57,10 +57,10 @@ class Fleet:
         while True:
             try:
                 if not server.up or name in self._stale or loop.time() - listed_at > NODE_LIST_S:
-                    self._stale.discard(name)
                     server.node_list = await server.client.node_list()
                     server.embeddings = await server.client.embeddings()
                     listed_at = loop.time()
+                    self._stale.discard(name)
                     self.forget()
                     self._changed()
                 else:
@@ -68,12 +68,14 @@ class Fleet:
                 self._flag(server, up=True)
                 wait_s = PROBE_S
             except ComfyError as fault:
+                self._stale.discard(name)
                 if server.up:
                     wait_s = RETRY_FIRST_S
                 self._flag(server, up=False, reason=str(fault))
                 wait_s = min(RETRY_MOST_S, wait_s * 2)
             try:
-                await asyncio.wait_for(self._hurry[name].wait(), wait_s)
+                async with asyncio.timeout(wait_s):  # wait_for may lose a cancellation (Python 3.11)
+                    await self._hurry[name].wait()
             except TimeoutError:
                 continue
             self._hurry[name].clear()
@@ -88,6 +90,11 @@ class Fleet:
         self._stale.update(self.servers)
         for hurry in self._hurry.values():
             hurry.set()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether no node list is about to be read anew."""
+        return not self._stale
 
     def free(self) -> dict[str, int]:
         """Return the free slots of the servers that answer."""

@@ -17,7 +17,7 @@ from bot.errors import new_reference
 from bot.jobs.fleet import Fleet
 from bot.workflow.fitness import problems
 from bot.workflow.graph import Graph, GraphError, UiFormat
-from bot.workflow.template import Template, TemplateFault, equipped, make_template, read_workflow
+from bot.workflow.template import Template, TemplateFault, claims, equipped, make_template, read_workflow
 from bot.workflow.uiformat import ADVICE, converted, converter
 
 log = structlog.get_logger()
@@ -54,6 +54,8 @@ class Library:
         self._equipped_for: tuple[int, ...] = ()
         self._equipped: dict[str, tuple[Template, list[NodeList], Template]] = {}
         self._undrawn = asyncio.Event()
+        self._fresh: set[str] = set()
+        """Names that were read since the owner was last told of them."""
         self.left_out: Mapping[str, str] = {}
         """Why a template has no command of its own, or not all its options; whoever publishes says so."""
         self.by_name: Mapping[str, Template] = {}
@@ -72,14 +74,17 @@ class Library:
 
     def states(self) -> list[TemplateState]:
         """Return every template and every faulty file, in order of name."""
+        claimed, unclaimed = claims(self.usable())
+        commands = {template.name: name for name, template in claimed.items()}
+        left_out = {**unclaimed, **self.left_out}
         known = [
             TemplateState(
                 name=template.name,
                 title=template.title,
                 offered=not (reasons := self._reasons(template)),
-                command=None if self.left_out.get(template.name) else template.command,
+                command=commands.get(template.name),
                 reasons=reasons,
-                note=self.left_out.get(template.name),
+                note=left_out.get(template.name),
                 fault=self._faults.get(template.name),
                 doubts=template.roles.ambiguous,
             )
@@ -134,6 +139,7 @@ class Library:
             stamp = _stamp(path)
             if self._stamps.get(name) != stamp:
                 self._stamps[name] = stamp
+                self._fresh.add(name)
                 news += self._read(name, path)
         self.fleet.forget()
         self._equip()
@@ -220,6 +226,7 @@ class Library:
         if self._drawn:
             self._undrawn.set()
         self._tell()
+        self._tell_unfit()
 
     def _equip(self) -> None:
         """Trace every template anew, with the types of the servers that it may run on."""
@@ -254,6 +261,20 @@ class Library:
         for listener in self.on_change:
             listener()
 
+    def _tell_unfit(self) -> None:
+        """Report what was read lately and cannot be offered, once the servers have been asked anew."""
+        if not self.fleet.is_read or not self._node_lists():
+            return
+        reasons = {name: self._reasons(self.by_name[name]) for name in sorted(self._fresh) if name in self.by_name}
+        self._fresh.clear()
+        self.report(
+            [
+                TemplateFault(file=f"{name}.json", reason=f"it is not offered: {'; '.join(found)}")
+                for name, found in reasons.items()
+                if found
+            ]
+        )
+
     def report(self, news: list[TemplateFault]) -> None:
         """Log faults, and tell whoever wants to hear."""
         for fault in news:
@@ -273,7 +294,7 @@ class Library:
             self.report(self.load())
             self._tell()
             if any(self._reasons(template) for template in self.by_name.values()):
-                self.fleet.read_again()
+                self.fleet.read_again()  # perhaps the owner put the model there, too; `_refresh` tells what is left
 
 
 def _bug(name: str, fault: Exception) -> str:

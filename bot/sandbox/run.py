@@ -116,6 +116,10 @@ async def _started(stack: AsyncExitStack, settings: Settings, comfyui: Comfy | N
     return app
 
 
+def _ender(user: "asyncio.Task[Any]") -> "Callable[[asyncio.Task[None]], object]":
+    return lambda _task: user.cancel()
+
+
 @asynccontextmanager
 async def bot_running(app: easel.App) -> AsyncGenerator[None]:
     """Run a built bot in a task, from the moment it is ready to the end of the block.
@@ -126,13 +130,17 @@ async def bot_running(app: easel.App) -> AsyncGenerator[None]:
     ready = asyncio.Event()
     task = asyncio.create_task(easel.run(app, ready=ready.set), name="easel")
     waiting = asyncio.create_task(ready.wait(), name="easel-ready")
+    user = asyncio.current_task()
     try:
         await asyncio.wait({task, waiting}, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             await task
         if not ready.is_set():
             raise SettingsError(["the bot did not get ready in time"])
-        yield
+        if user is not None:
+            task.add_done_callback(ends := _ender(user))  # a bot that ends by itself ends what is built on it
+            yield
+            task.remove_done_callback(ends)
     finally:
         waiting.cancel()
         task.cancel()

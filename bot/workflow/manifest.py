@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bot.model.request import Value
 from bot.workflow.graph import GraphError
+from bot.workflow.matching import near
 
 NAME = re.compile(r"[-_'\w]{1,32}")
 """Names of commands and options: letters of any script, digits, - and _; in lower case, at most 32 (Discord)."""
@@ -105,7 +106,7 @@ class Manifest(BaseModel):
 
     title: Words = Field(default_factory=dict[str, str])
     description: Words = Field(default_factory=dict[str, str])
-    command: str | Literal[False] | None = None
+    command: str | bool | None = None
     """Name of the slash command; `false`: none of its own, only `/imagine template:`."""
     options: dict[str, OptionEntry] = Field(default_factory=dict[str, OptionEntry])
     fixed: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
@@ -142,7 +143,10 @@ class Manifest(BaseModel):
 
     @field_validator("command")
     @classmethod
-    def _usable(cls, name: str | Literal[False] | None) -> str | Literal[False] | None:
+    def _usable(cls, name: str | bool | None) -> str | bool | None:  # noqa: FBT001 - a validator's shape
+        if name is True:
+            reason = "must be a name, or false"
+            raise ValueError(reason)
         if isinstance(name, str) and not is_name(name):
             reason = "must be 1 to 32 letters, digits, - or _, in lower case"
             raise ValueError(reason)
@@ -183,17 +187,32 @@ def read_manifest(path: Path) -> tuple[Manifest, str]:
         source = path.read_text(encoding="utf-8")
         tree = tomllib.loads(source)
     except tomllib.TOMLDecodeError as fault:
-        raise GraphError(f"{path.name}: {fault}") from None
+        hint = "; texts stand in quotes" if "Invalid value" in str(fault) else ""
+        raise GraphError(f"{path.name}: {fault}{hint}") from None
     except (UnicodeDecodeError, OSError) as fault:
         raise GraphError(f"{path.name}: it cannot be read ({type(fault).__name__})") from None
     try:
         return Manifest.model_validate(tree), source
     except ValidationError as error:
         faults = [
-            ManifestFault(key=tuple(str(part) for part in one["loc"]), reason=one["msg"].removeprefix("Value error, "))
+            ManifestFault(
+                key=tuple(str(part) for part in one["loc"]), reason=_reason(one["type"], one["msg"], one["loc"])
+            )
             for one in error.errors(include_input=False)
         ]
         raise GraphError(told(path.name, source, faults)) from None
+
+
+def _reason(kind: str, message: str, where: tuple[int | str, ...]) -> str:
+    """Return a fault in an owner's words instead of the validator's."""
+    if kind == "extra_forbidden" and where:
+        model = OptionEntry if len(where) > 1 and where[0] == "options" else Manifest
+        known = list(model.model_fields)
+        alike = near(str(where[-1]), known, 1)
+        return "unknown key; " + (f"did you mean {alike[0]}?" if alike else f"known are {', '.join(known)}")
+    if kind in ("tuple_type", "list_type"):
+        return 'must be a list, such as ["a", "b"]'
+    return message.removeprefix("Value error, ")
 
 
 def told(file: str, source: str, faults: list[ManifestFault]) -> str:

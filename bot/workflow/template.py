@@ -45,7 +45,7 @@ class Template:
         """The name of its slash command; None if it has none of its own."""
         if self.manifest.command is False:
             return None
-        if self.manifest.command is not None:
+        if isinstance(self.manifest.command, str):
             return self.manifest.command
         made = re.sub(r"[^-_\w]+", "-", self.name.lower()).strip("-")[:32]
         return made if is_name(made) else None
@@ -84,6 +84,33 @@ class Template:
     def file_options(self) -> tuple[Option, ...]:
         """The options that take a file."""
         return tuple(option for option in self.options if option.kind in FILES)
+
+
+RESERVED = frozenset({"imagine", "queue", "cancel", "help", "server", "models"})
+"""Names of Easel's own commands."""
+
+COMMANDS = 80
+"""Templates with a command of their own; Discord takes 100 commands, the rest are Easel's."""
+
+
+def claims(
+    templates: Sequence[Template], taken: frozenset[str] = RESERVED
+) -> tuple[dict[str, Template], dict[str, str]]:
+    """Return templates by command, and by template why one has none. Who is called so by its file comes first."""
+    found: dict[str, Template] = {}
+    left: dict[str, str] = {}
+    for template in sorted(templates, key=lambda one: (one.command != one.name.lower(), one.name)):
+        name = template.command
+        if name is None:
+            continue
+        if name in taken or name in found:
+            by = f"template {found[name].name}" if name in found else "Easel itself"
+            left[template.name] = f'the command /{name} is taken by {by}; set command = "…" in {template.name}.toml'
+        elif len(found) >= COMMANDS:
+            left[template.name] = f"only {COMMANDS} templates can have a command of their own; /imagine has them all"
+        else:
+            found[name] = template
+    return found, left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

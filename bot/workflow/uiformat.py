@@ -40,4 +40,8 @@ def converted(tree: JsonObject, object_info: Mapping[str, Any]) -> Graph:
         raise GraphError(
             f"the editor's format could not be converted ({type(fault).__name__}: {str(fault)[:200]})"
         ) from fault
-    return parse_graph(made)
+    graph = parse_graph(made)
+    if unknown := sorted({node.class_type for node in graph.nodes.values()} - object_info.keys()):
+        listed = ", ".join(unknown[:8]) + (" …" if len(unknown) > 8 else "")
+        raise GraphError(f"the server lacks nodes of it, so their settings cannot be read: {listed}")
+    return graph

@@ -118,6 +118,10 @@ async def test_what_no_server_can_run_is_not_offered(shop: Sandbox, folder: Path
         return next((one.reasons for one in shop.app.library.states() if one.name == "fancy"), ())
 
     await eventually(lambda: reasons() == ("sandbox: missing node FancyNode",), "no reason is given")
+    await eventually(
+        lambda: any("fancy.json" in one.content and "not offered" in one.content
+                    for one in shop.discord.world.messages.values()), "the owner was not told",
+    )  # fmt: skip
     assert "fancy" not in commands(shop)
     (folder / "fancy.json").write_text(json.dumps(txt2img()), encoding="utf-8")
     await eventually(lambda: "fancy" in commands(shop), "it is not offered")
@@ -358,10 +362,11 @@ async def test_two_of_one_name_and_one_that_cannot_be_offered(shop: Sandbox, fol
     (folder / "queue.json").write_text(json.dumps(txt2img()), encoding="utf-8")
     (folder / "other.json").write_text(json.dumps(txt2img()), encoding="utf-8")
     (folder / "other.toml").write_text('command = "sdxl"\n', encoding="utf-8")
-    await eventually(lambda: {"queue", "sdxl"} <= set(shop.app.library.left_out), "it is not told")
+    await eventually(lambda: {"queue", "other"} <= set(shop.app.library.left_out), "it is not told")
     states = {state.name: state for state in shop.app.library.states()}
     assert "/queue is taken" in str(states["queue"].note)
     assert states["queue"].command is None
+    assert "taken by template sdxl" in str(states["other"].note)
     assert {"queue", "sdxl", "sd15"} <= commands(shop)
     max_ = Person(shop, "max")
     await max_.picture(await max_.says("imagine", prompt="x", template="queue"))

@@ -67,7 +67,7 @@ def test_pictures_are_numbered_and_required(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("manifest", "line", "key", "words"),
     [
-        ('title = "x"\ntitel = 1', 2, "titel", "not permitted"),
+        ('title = "x"\ntitel = 1', 2, "titel", "did you mean title?"),
         ("[options.steps]\nmin = 9\nmax = 2", 1, "options.steps", "larger than max"),
         ('[options.x]\nrole = "wings"', 2, "options.x.role", "must be one of"),
         ("[options.image]\nrequired = true", 1, "options.image", "nothing in the workflow has the role"),

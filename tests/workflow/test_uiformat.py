@@ -93,7 +93,8 @@ def test_every_drawing_of_the_wild_is_converted_or_refused() -> None:
         else:
             opened.append(path.name)
     assert all(len(reason) > 20 for reason in reasons.values())
-    assert len(opened) >= 30
+    assert len(opened) >= 17
+    assert "the server lacks nodes of it" in reasons["ui_07.json"]
     assert {"odd_08.json", "odd_09.json", "odd_10.json", "odd_21.json"} <= reasons.keys()
 
 
