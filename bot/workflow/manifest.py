@@ -205,10 +205,11 @@ def read_manifest(path: Path) -> tuple[Manifest, str]:
 
 def _reason(kind: str, message: str, where: tuple[int | str, ...]) -> str:
     """Return a fault in an owner's words instead of the validator's."""
-    if kind == "extra_forbidden" and where:
+    *_, last = ("", *map(str, where))
+    if kind == "extra_forbidden":
         model = OptionEntry if len(where) > 1 and where[0] == "options" else Manifest
         known = list(model.model_fields)
-        alike = near(str(where[-1]), known, 1)
+        alike = near(last, known, 1)
         return "unknown key; " + (f"did you mean {alike[0]}?" if alike else f"known are {', '.join(known)}")
     if kind in ("tuple_type", "list_type"):
         return 'must be a list, such as ["a", "b"]'
