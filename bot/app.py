@@ -1,6 +1,7 @@
 """Builds everything, once, and takes it down in stages: one AsyncExitStack, one TaskGroup."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,14 +13,17 @@ import structlog
 import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.bot import EaselBot
 from bot.errors import SettingsError
-from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.admission import Admission, Ranks
+from bot.jobs.crew import Crew, Means
 from bot.jobs.fleet import Fleet, make_server
 from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.machines import Machines
+from bot.jobs.scheduler import Limits
 from bot.replies.catalogue import text
 from bot.replies.courier import Courier
 from bot.replies.safe import shown
@@ -35,6 +39,7 @@ log = structlog.get_logger()
 
 COMMANDS_NOTE = "commands_hash"
 FAULTS_TOLD, FAULT_LETTERS = 5, 300
+DAY_S = 86_400.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 FLEET_S = 2.0
 """Seconds that the commands wait for the first server to answer."""
@@ -54,8 +59,10 @@ class App:
     bot: EaselBot
     fleet: Fleet
     library: Library
-    dispatcher: Dispatcher
+    crew: Crew
     notes: NoteStore
+    store: JobStore
+    uploads: UploadStore
     published: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once Discord has the commands."""
     _telling: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"])
@@ -76,6 +83,18 @@ class App:
         for task in list(self._telling):
             task.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
+
+    async def purge(self) -> None:
+        """Forget, once a day, what is older than the owner wants it kept."""
+        days = self.settings.retention_days
+        while days:
+            before = time.time() - days * DAY_S
+            try:
+                gone = await self.store.purge(before), await self.uploads.purge(before)
+                log.info("retention.purged", jobs=gone[0], uploads=gone[1])
+            except (SQLAlchemyError, OSError):
+                log.exception("retention.failed")
+            await asyncio.sleep(DAY_S)
 
     async def fleet_ready(self, wait_s: float = 10.0) -> bool:
         """Wait until a server answers; False if none does in time."""
@@ -109,22 +128,45 @@ async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncGen
     """
     aim(settings)
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(open_database(settings.store_url))
+        database = await stack.enter_async_context(open_database(settings.store_url, alone=True))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        try:
-            fleet = Fleet([make_server(session, server) for server in settings.comfyui_servers])
-        except OSError as fault:
-            raise SettingsError([f"COMFYUI_SERVERS: a ca_file cannot be read ({fault.strerror})"]) from fault
+        fleet = _fleet(session, settings)
         library = _library(settings, fleet)
         bot = await stack.enter_async_context(EaselBot(proxy=settings.discord_proxy, ready_timeout_s=ready_timeout_s))
-        uploads = UploadStore(engine)
-        dispatcher = Dispatcher(JobStore(engine), uploads, fleet, Courier(bot), library, settings.default_template)
+        store, uploads = JobStore(database), UploadStore(database)
+        crew = Crew(_means(settings, store, uploads, library, Courier(bot)))
         bot.services = Services(
-            dispatcher, library, Machines(fleet), Intake(uploads), owner_ids=frozenset(settings.owner_ids)
+            crew.desk, library, Machines(fleet), Intake(uploads), owner_ids=frozenset(settings.owner_ids)
         )
-        app = App(settings, bot, fleet, library, dispatcher, NoteStore(engine))
+        app = App(settings, bot, fleet, library, crew, NoteStore(database), store, uploads)
         stack.push_async_callback(app.close)
         yield app
+
+
+def _fleet(session: aiohttp.ClientSession, settings: Settings) -> Fleet:
+    try:
+        return Fleet([make_server(session, server) for server in settings.comfyui_servers])
+    except OSError as fault:
+        raise SettingsError([f"COMFYUI_SERVERS: a ca_file cannot be read ({fault.strerror})"]) from fault
+
+
+def _means(settings: Settings, store: JobStore, uploads: UploadStore, library: Library, courier: Courier) -> Means:
+    ranks = Ranks(weights=settings.role_weights, priorities=settings.role_priorities)
+    return Means(
+        store=store,
+        uploads=uploads,
+        fleet=library.fleet,
+        library=library,
+        admission=Admission(library, library.fleet, uploads, settings.default_template, ranks),
+        courier=courier,
+        limits=Limits(
+            waiting=settings.member_waiting,
+            running=settings.member_running,
+            guild_waiting=settings.guild_waiting,
+            guild_running=settings.guild_running,
+        ),
+        shares=settings.guild_shares,
+    )
 
 
 def _library(settings: Settings, fleet: Fleet) -> Library:
@@ -153,6 +195,7 @@ async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
             group.create_task(_dispatch(app, logged_in), name="dispatcher")
             group.create_task(_serve_discord(app, logged_in), name="discord")
             group.create_task(_keep_commands(app), name="commands")
+            group.create_task(app.purge(), name="retention")
     except* SettingsError as refused:
         raise refused.exceptions[0] from None
 
@@ -160,7 +203,7 @@ async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
 async def _dispatch(app: App, logged_in: asyncio.Event) -> None:
     """Run jobs once replies can be edited: what an earlier process left must not end unheard."""
     await logged_in.wait()
-    await app.dispatcher.run()
+    await app.crew.run()
 
 
 def _once(ready: Callable[[], None]) -> Callable[[], Coroutine[None, None, None]]:

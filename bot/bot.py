@@ -34,7 +34,7 @@ Interaction: TypeAlias = "discord.Interaction[EaselBot]"
 Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
 
 _TOKEN_LIFE_S = 15 * 60.0
-HANDLERS_S = 3.0
+HANDLERS_S = 2.0
 """Seconds that a stop waits for commands and clicks that are being answered."""
 _NETWORK = (aiohttp.ClientError, OSError, TimeoutError)
 _UNKNOWN_INTERACTION, _ALREADY_ACKNOWLEDGED = 10062, 40060

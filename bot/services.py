@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass, field
 
-from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.desk import Desk, QueueEntry
 from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.machines import Machines
+
+__all__ = ["QueueEntry", "Services"]
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Handed to the bot once; cogs find it as `bot.services`."""
 
-    jobs: Dispatcher
+    jobs: Desk
     library: Library
     machines: Machines
     intake: Intake

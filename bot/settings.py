@@ -78,6 +78,17 @@ def _numbers(value: object) -> object:
     return [part.strip() for part in value.strip("[] ").split(",") if part.strip()]
 
 
+def _pairs(value: object) -> object:
+    """Read `id=number` pairs with commas between."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.split("=") for part in value.split(",") if part.strip()]
+    if any(len(pair) != 2 for pair in pairs):
+        reason = "must be pairs of a Discord id and a number with commas between, such as 123=2, 456=0.5"
+        raise ValueError(reason)
+    return {key.strip(): number.strip() for key, number in pairs}
+
+
 class Settings(BaseSettings):
     """All that an operator can set; every field is an environment variable of the same name in capitals."""
 
@@ -99,12 +110,27 @@ class Settings(BaseSettings):
     templates_dir: Path = PROJECT / "templates"
     default_template: str | None = None
     owner_ids: Annotated[tuple[int, ...], NoDecode] = ()
+    member_waiting: int = Field(default=20, ge=1)
+    member_running: int = Field(default=2, ge=1)
+    guild_waiting: int = Field(default=500, ge=1)
+    guild_running: int | None = Field(default=None, ge=1)
+    role_weights: Annotated[dict[int, Annotated[float, Field(gt=0, le=100)]], NoDecode] = Field(
+        default_factory=dict[int, float]
+    )
+    role_priorities: Annotated[dict[int, Annotated[int, Field(ge=-9, le=9)]], NoDecode] = Field(
+        default_factory=dict[int, int]
+    )
+    guild_shares: Annotated[dict[int, Annotated[float, Field(gt=0, le=100)]], NoDecode] = Field(
+        default_factory=dict[int, float]
+    )
+    retention_days: int = Field(default=90, ge=0)
     http_host: str = "127.0.0.1"
     http_port: int | None = Field(default=None, ge=1, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
     _read_servers = field_validator("comfyui_servers", mode="before")(_servers)
+    _read_pairs = field_validator("role_weights", "role_priorities", "guild_shares", mode="before")(_pairs)
     _read_numbers = field_validator("discord_shard_ids", "owner_ids", mode="before")(_numbers)
 
     @field_validator("log_level", mode="before")
@@ -152,6 +178,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.data_dir / 'easel.sqlite3'}"
+
+    @property
+    def shares_database(self) -> bool:
+        """Whether the database is one that several processes may use at the same time."""
+        return self.store_url.startswith("postgres")
 
     @property
     def secrets(self) -> list[str]:

@@ -47,7 +47,7 @@ class Imagine(commands.Cog):
         """Acknowledge, then queue."""
         address = await acknowledge_reply(interaction)
         chosen = self._services.jobs.template(template)
-        self._services.jobs.welcome(chosen, interaction.user.id, standing_of(interaction))
+        await self._services.jobs.welcome(chosen, interaction.user.id, interaction.guild_id, standing_of(interaction))
         asked = {"prompt": prompt, "negative": negative, "seed": seed, "size": size, "count": count}
         given = {role: value for role, value in {**asked, "image": image, "mask": mask}.items() if value is not None}
         known, unused = by_role(chosen, given)

@@ -4,9 +4,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.bot import EaselBot, Interaction, acknowledge, answer
-from bot.model.job import Job
 from bot.replies.catalogue import localised, text
 from bot.replies.safe import shown
+from bot.replies.times import eta_words
+from bot.services import QueueEntry
 
 _LISTED = 10
 _WORDS = 80
@@ -25,15 +26,15 @@ class Queue(commands.Cog):
         """Show the load, and the member's own requests in this guild."""
         await acknowledge(interaction, ephemeral=True)
         locale = interaction.locale.value
-        view = await self._jobs.view(interaction.user.id, interaction.guild_id)
+        everyone = interaction.permissions.manage_messages
+        view = await self._jobs.view(interaction.user.id, interaction.guild_id, everyone=everyone)
         lines = [
             text("queue.load", locale, running=view.running, waiting=view.waiting, up=view.up, servers=view.servers)
         ]
         if not view.running and not view.waiting:
             lines.append(text("queue.empty", locale))
-        if view.own:
-            lines.append(text("queue.yours", locale))
-        lines += ["- " + _line(job, place, locale) for job, place in view.own[:_LISTED]]
+        lines += _listed("queue.yours", [_line(entry, locale) for entry in view.own], locale)
+        lines += _listed("queue.others", [_line_of_member(entry, locale) for entry in view.others], locale)
         await answer(interaction, "\n".join(lines))
 
     @app_commands.command(name=localised("commands.cancel.name"), description=localised("commands.cancel.description"))
@@ -64,11 +65,24 @@ class Queue(commands.Cog):
         return [app_commands.Choice(name=job.request.prompt[:100], value=job.id) for job in found[-25:]]
 
 
-def _line(job: Job, place: int | None, locale: str) -> str:
-    prompt = shown(job.request.prompt, _WORDS)
-    if place is None:
+def _listed(head: str, entries: list[str], locale: str) -> list[str]:
+    if not entries:
+        return []
+    more = [text("queue.more", locale, count=len(entries) - _LISTED)] if len(entries) > _LISTED else []
+    return [text(head, locale), *(f"- {entry}" for entry in entries[:_LISTED]), *more]
+
+
+def _line(entry: QueueEntry, locale: str) -> str:
+    prompt = shown(entry.job.request.prompt, _WORDS)
+    if entry.place is None:
         return text("queue.entry_running", locale, prompt=prompt)
-    return text("queue.entry_waiting", locale, place=place, prompt=prompt)
+    if entry.eta is None:
+        return text("queue.entry_waiting", locale, place=entry.place, prompt=prompt)
+    return text("queue.entry_waiting_eta", locale, place=entry.place, eta=eta_words(entry.eta, locale), prompt=prompt)
+
+
+def _line_of_member(entry: QueueEntry, locale: str) -> str:
+    return text("queue.of_member", locale, entry=_line(entry, locale), member=entry.job.request.member_id)
 
 
 async def setup(bot: EaselBot) -> None:

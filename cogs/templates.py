@@ -26,7 +26,7 @@ class TemplateCommands(commands.Cog):
         address = await acknowledge_reply(interaction)
         services = self._bot.services
         template = services.jobs.template(name)
-        services.jobs.welcome(template, interaction.user.id, standing_of(interaction))
+        await services.jobs.welcome(template, interaction.user.id, interaction.guild_id, standing_of(interaction))
         request = await request_of(interaction, services, template, given, address)
         await services.jobs.submit(request, address, standing_of(interaction))
 

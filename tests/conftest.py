@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import stamina
@@ -29,7 +31,21 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Settings come from the test alone: no variable of the developer's, no .env of the checkout."""
     for name in list(os.environ):
         if name.startswith(
-            ("DISCORD_", "COMFYUI_", "DATABASE_", "DATA_", "TEMPLATES_", "DEFAULT_", "OWNER_", "HTTP_P", "LOG_")
+            (
+                "DISCORD_",
+                "COMFYUI_",
+                "DATABASE_",
+                "DATA_",
+                "TEMPLATES_",
+                "DEFAULT_",
+                "OWNER_",
+                "HTTP_P",
+                "LOG_",
+                "MEMBER_",
+                "GUILD_",
+                "ROLE_",
+                "RETENTION_",
+            )
         ):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -46,6 +62,30 @@ def shared(*parts: str) -> Path:
 def records(path: Path) -> list[dict[str, Any]]:
     """Read a recording."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
+"""Where a PostgreSQL listens, unless `TEST_DATABASE_URL` says otherwise."""
+
+
+def _admin_url() -> str:
+    return os.environ.get("TEST_DATABASE_URL", POSTGRES)
+
+
+@pytest.fixture
+def postgres_url() -> Generator[str]:
+    """A fresh database on a real PostgreSQL; where there is none, the test is skipped aloud."""
+    psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+    name = f"easel_test_{secrets.token_hex(6)}"
+    try:
+        with psycopg.connect(_admin_url(), autocommit=True, connect_timeout=5) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+    except psycopg.OperationalError as fault:
+        pytest.skip(f"NO POSTGRESQL at TEST_DATABASE_URL or 127.0.0.1:5432: HALF THE STORE GOES UNTESTED ({fault})")
+    url = urlsplit(_admin_url())._replace(path=f"/{name}").geturl()
+    yield url
+    with psycopg.connect(_admin_url(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

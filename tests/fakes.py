@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import cast
 
 from bot.errors import RequestError
-from bot.jobs.dispatcher import Dispatcher, QueueView
+from bot.jobs.desk import Desk, QueueEntry, QueueView
 from bot.jobs.fleet import Fleet
 from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.machines import Machines
-from bot.model.job import Job, JobState, ReplyAddress
+from bot.model.job import Eta, Job, JobState, ReplyAddress
 from bot.model.request import Request, Standing
 from bot.model.upload import Upload
 from bot.services import Services
@@ -32,6 +32,7 @@ class FakeJobs:
         self.cancelled: list[str] = []
         self.too_late = False
         self.fault: Exception | None = None
+        self.eta: Eta | None = None
 
     def usable(self) -> list[Template]:
         return self.library.usable()
@@ -49,7 +50,7 @@ class FakeJobs:
         self.standings.append(standing)
         self.submitted.append((request, address))
 
-    def welcome(self, template: Template, member_id: int, standing: Standing) -> None:
+    async def welcome(self, template: Template, member_id: int, guild_id: int | None, standing: Standing) -> None:
         """Everybody is."""
 
     async def find(self, job_id: str) -> Job | None:
@@ -63,11 +64,14 @@ class FakeJobs:
         mine = (member_id, guild_id)
         return [job for job in self.jobs.values() if (job.request.member_id, job.request.guild_id) == mine]
 
-    async def view(self, member_id: int, guild_id: int | None) -> QueueView:
-        own = tuple(
-            (job, None if job.state is JobState.RUNNING else 1) for job in await self.own_live(member_id, guild_id)
-        )
-        return QueueView(running=1, waiting=len(own), up=1, servers=2, own=own)
+    async def view(self, member_id: int, guild_id: int | None, *, everyone: bool = False) -> QueueView:
+        own = tuple(self._entry(job) for job in await self.own_live(member_id, guild_id))
+        mine = {entry.job.id for entry in own}
+        others = tuple(self._entry(job) for job in self.jobs.values() if job.id not in mine) if everyone else ()
+        return QueueView(running=1, waiting=len(own), up=1, servers=2, own=own, others=others)
+
+    def _entry(self, job: Job) -> QueueEntry:
+        return QueueEntry(job=job, place=None if job.state is JobState.RUNNING else 1, eta=self.eta)
 
     def put(self, job_id: str, member_id: int, guild_id: int | None, **more: object) -> Job:
         """Keep a job of a member."""
@@ -95,4 +99,4 @@ class FakeIntake:
 def fake_services(jobs: FakeJobs) -> Services:
     """Services as cogs see them, with nothing behind them."""
     intake = cast("Intake", FakeIntake())
-    return Services(cast("Dispatcher", jobs), jobs.library, Machines(jobs.library.fleet), intake)
+    return Services(cast("Desk", jobs), jobs.library, Machines(jobs.library.fleet), intake)

@@ -12,6 +12,7 @@ ComfyError
 ├── Vanished           the server knows the prompt no more: restarted, or the prompt was deleted
 ├── PictureLost        the pictures went out as frames on a socket that broke
 ├── NoPicture          the prompt ended well and made no file
+├── Stuck              the prompt runs and says nothing: the server's worker is taken for dead
 └── TimedOut           the prompt ran longer than allowed
 """
 
@@ -89,6 +90,10 @@ class PictureLost(ComfyError):
 
 class NoPicture(ComfyError):
     """The prompt ended well without any file."""
+
+
+class Stuck(ComfyError):
+    """The server shows the prompt as running, and said nothing of it for very long (facts G4). Fact: minutes."""
 
 
 class TimedOut(ComfyError):

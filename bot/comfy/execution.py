@@ -23,6 +23,7 @@ from bot.comfy.errors import (
     PictureLost,
     ServerFault,
     SocketLost,
+    Stuck,
     TimedOut,
     Unreachable,
     Vanished,
@@ -48,6 +49,8 @@ DETACHED_S = 1.0
 """Seconds between questions while the events go nowhere."""
 AFTER_END_S = 2.0
 """Seconds that `executing null` may lag behind an end that was told otherwise."""
+STUCK_S = 600.0
+"""Silence of a running prompt on a socket that heard it before, after which its server is taken for dead."""
 LIMIT_S = 1800.0
 """Seconds a prompt may run on the server before it is stopped."""
 RECONNECT_S = 60.0
@@ -87,18 +90,21 @@ class Execution:
     _node: str | None = None
     _detached: bool = False
     _limit: asyncio.Timeout | None = None
+    _silent_s: float = 0.0
     _frames: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
 
-    async def run(self, *, submitted: bool = False) -> Outputs:
-        """Submit (unless that was done before a restart), follow to the end, and return what was made.
+    async def run(self, *, resumed: bool = False) -> Outputs:
+        """Submit, follow to the end, and return what was made.
+
+        `resumed`: an earlier process may have submitted it; it is looked for, and submitted only if it is nowhere.
 
         Raises:
-            Rejected, ExecutionFailed, Interrupted, Vanished, PictureLost, NoPicture, TimedOut: as they say.
+            Rejected, ExecutionFailed, Interrupted, Vanished, PictureLost, NoPicture, TimedOut, Stuck: as they say.
             Unreachable: the server was away for longer than a minute.
         """
         try:
             async with asyncio.timeout(None) as self._limit:
-                entry = await self._until_over(submitted=submitted)
+                entry = await self._until_over(resumed=resumed)
         except TimeoutError as late:
             with suppress(ComfyError):
                 await self.client.cancel(self.prompt_id)
@@ -110,13 +116,15 @@ class Execution:
         if self._limit is not None and self._limit.when() is None:
             self._limit.reschedule(asyncio.get_running_loop().time() + self.limit_s)
 
-    async def _until_over(self, *, submitted: bool) -> HistoryEntry:
+    async def _until_over(self, *, resumed: bool) -> HistoryEntry:
         """Open sockets, each with an id of its own, until one of them has seen the prompt's end."""
         away_since: float | None = None
+        submitted = False
         while True:
             try:
                 async with self.client.events(client_id := uuid.uuid4().hex) as stream:
                     away_since = None
+                    submitted = submitted or (resumed and not isinstance(await self._find(), NotThere))
                     if not submitted:
                         surely = await self._submit(client_id)
                         submitted = True
@@ -124,7 +132,7 @@ class Execution:
                     self._detached = True
                     return await self._reconciled() or await self._follow(stream, DETACHED_S)
             except (SocketLost, Unreachable, ServerFault, Malformed) as fault:
-                if not submitted:
+                if not submitted and not resumed:
                     raise
                 now = asyncio.get_running_loop().time()
                 away_since = away_since or now
@@ -153,6 +161,8 @@ class Execution:
         wait_s = silence_s
         while True:
             event = await stream.next(wait_s)
+            if not isinstance(event, Status):  # which tells of others only
+                self._silent_s = 0.0 if event is not None else self._silent_s + wait_s
             match event:
                 case None:
                     if entry := await self._reconciled():
@@ -209,6 +219,8 @@ class Execution:
                 return None
             case Running():
                 self._begun()
+                if self._silent_s >= max(STUCK_S, self.limit_s - LIMIT_S) and not self._detached:
+                    raise Stuck("running, and silent", minutes=round(self._silent_s / 60))
                 return None
             case NotThere():
                 raise Vanished("the server does not know the prompt")

@@ -1,25 +1,46 @@
 """Who may ask for what: the one door that every request goes through before it gets a row."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import structlog
 
 from bot.errors import RequestError
 from bot.jobs.fleet import Fleet, Server
 from bot.jobs.inputs import check_masks
 from bot.jobs.library import Library
+from bot.model.job import Claim
 from bot.model.request import Request, Standing
 from bot.store.uploads import UploadStore
 from bot.workflow.build import build, check_names, check_request, loras_of, prompts
 from bot.workflow.fitness import graph_problems
+from bot.workflow.load import cost_of
 from bot.workflow.template import Template
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """What roles give their members in the queue, by role id."""
+
+    weights: Mapping[int, float] = field(default_factory=dict[int, float])
+    priorities: Mapping[int, int] = field(default_factory=dict[int, int])
+
+
 class Admission:
     """Knows the templates, and what the servers make of a request."""
 
-    def __init__(self, library: Library, fleet: Fleet, uploads: UploadStore, default: str | None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        fleet: Fleet,
+        uploads: UploadStore,
+        default: str | None = None,
+        ranks: Ranks | None = None,
+    ) -> None:
         self._library, self._fleet, self._uploads, self._default = library, fleet, uploads, default
+        self._ranks = ranks or Ranks()
 
     def known(self, name: str) -> Template | None:
         """Return a template by the name of its file, also one that is not offered now."""
@@ -87,10 +108,17 @@ class Admission:
             return fits
         return rehearsed(template, request, self._fleet.servers[server]) is None
 
-    def unfit(self, request: Request) -> bool:
-        """Tell whether no server can run a request's template any more."""
-        template = self._library.by_name.get(request.template)
-        return template is not None and self._fleet.unfit(template)
+    def unfit_templates(self) -> set[str]:
+        """Return the templates that no server can run any more."""
+        return {template.name for template in self._library.by_name.values() if self._fleet.unfit(template)}
+
+    def claim(self, template: Template, request: Request, standing: Standing) -> Claim:
+        """Return what a member may ask of the queue with a request: the best that one of their roles gives."""
+        weights = [self._ranks.weights[role] for role in standing.role_ids if role in self._ranks.weights]
+        classes = [self._ranks.priorities[role] for role in standing.role_ids if role in self._ranks.priorities]
+        return Claim(
+            weight=max(weights, default=1.0), priority=max(classes, default=0), cost=cost_of(template, request)
+        )
 
 
 def check_standing(template: Template, standing: Standing) -> None:

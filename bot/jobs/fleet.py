@@ -1,4 +1,8 @@
-"""The servers: which answer, what they can run, which slots are free. Membership is settings; health is a flag."""
+"""The servers: which answer, what they can run, what they hold, which places are free.
+
+Membership is settings; health is a flag. A slot takes one prompt that runs and one that follows it, so that the server
+need not wait for us between two; all others wait in our own room, where their order can still change.
+"""
 
 import asyncio
 import ssl
@@ -11,7 +15,9 @@ import structlog
 
 from bot.comfy.client import ComfyClient
 from bot.comfy.errors import ComfyError
-from bot.comfy.models import NodeClass, NodeList
+from bot.comfy.models import NodeClass, NodeList, QueueState
+from bot.jobs.scheduler import Seat
+from bot.jobs.watchdog import Watchdog
 from bot.settings import ComfyServer
 from bot.workflow.fitness import problems
 from bot.workflow.template import Template
@@ -20,8 +26,22 @@ log = structlog.get_logger()
 
 PROBE_S = 10.0
 RETRY_FIRST_S, RETRY_MOST_S = 0.5, 15.0
+WARY_S = 2.0
+"""Seconds between looks at a server whose worker may be dead."""
+GRACE_S = 20.0
+"""Seconds a server may be away before its jobs go to others: a restart takes ten, and then they are lost anyway."""
+GUESS_S = 15.0
+"""Seconds that a run takes, as long as none like it was measured."""
 NODE_LIST_S = 300.0
 """Seconds after which the node list is read anew: new models appear without a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ride:
+    """A job of ours on a server: until when it should be over (seconds of the loop's clock), by our estimate."""
+
+    expected_s: float
+    since: float
 
 
 @dataclass(slots=True)
@@ -32,18 +52,41 @@ class Server:
     client: ComfyClient
     slots: int
     up: bool = False
+    wedged: bool = False
+    """It answers, and does not work."""
+    away_since: float | None = None
     node_list: NodeList = field(default_factory=dict[str, NodeClass])
     embeddings: tuple[str, ...] = ()
-    busy: set[str] = field(default_factory=set[str])
-    """Job ids that hold a slot."""
+    busy: dict[str, Ride] = field(default_factory=dict[str, Ride])
+    """Jobs that hold a place."""
+    loaded: frozenset[str] = frozenset()
+    """Models that it will hold when it has done what it has."""
+    watchdog: Watchdog = field(default_factory=Watchdog)
+
+    def seat(self, now: float) -> Seat:
+        """Return its free places; `now` is the loop's clock."""
+        taken = len(self.busy)
+        left = sum(max(0.0, ride.since + ride.expected_s - now) for ride in self.busy.values())
+        return Seat(
+            server=self.name,
+            free=max(0, self.slots - taken),
+            spare=max(0, 2 * self.slots - max(taken, self.slots)),
+            loaded=self.loaded,
+            busy_s=left / self.slots,
+        )
 
 
 class Fleet:
-    """All servers. `on_change` is called whenever one comes or goes, or its node list was read anew."""
+    """All servers.
+
+    `on_change` is called whenever one comes or goes, or its node list was read anew; `on_lost` with the name of one
+    that is wedged, or has been away for longer than `GRACE_S`.
+    """
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self.servers: Mapping[str, Server] = {server.name: server for server in servers}
         self.on_change: list[Callable[[], None]] = []
+        self.on_lost: list[Callable[[str], None]] = []
         self.news = asyncio.Event()
         """Set at every change, for who waits for a server."""
         self._stale: set[str] = set()
@@ -56,29 +99,77 @@ class Fleet:
         wait_s, listed_at = RETRY_FIRST_S, float("-inf")
         while True:
             try:
-                if not server.up or name in self._stale or loop.time() - listed_at > NODE_LIST_S:
-                    server.node_list = await server.client.node_list()
-                    server.embeddings = await server.client.embeddings()
+                if not (server.up or server.wedged) or name in self._stale or loop.time() - listed_at > NODE_LIST_S:
+                    await self._read(server)
                     listed_at = loop.time()
-                    self._stale.discard(name)
-                    self.forget()
-                    self._changed()
-                else:
-                    await server.client.queue()
-                self._flag(server, up=True)
-                wait_s = PROBE_S
+                self._look(server, await server.client.queue(), loop.time())
+                wait_s = WARY_S if server.watchdog.is_wary() else PROBE_S
             except ComfyError as fault:
                 self._stale.discard(name)
                 if server.up:
                     wait_s = RETRY_FIRST_S
                 self._flag(server, up=False, reason=str(fault))
-                wait_s = min(RETRY_MOST_S, wait_s * 2)
+                self._mind_absence(server, loop.time())
+                wait_s = min(RETRY_MOST_S if server.away_since is None else WARY_S, wait_s * 2)
             try:
                 async with asyncio.timeout(wait_s):  # wait_for may lose a cancellation (Python 3.11)
                     await self._hurry[name].wait()
             except TimeoutError:
                 continue
             self._hurry[name].clear()
+
+    async def _read(self, server: Server) -> None:
+        server.node_list = await server.client.node_list()
+        server.embeddings = await server.client.embeddings()
+        if not server.up:
+            server.loaded = frozenset()
+        self._stale.discard(server.name)
+        self.forget()
+        self._changed()
+
+    def _look(self, server: Server, queue: QueueState, now: float) -> None:
+        wedged = server.watchdog.is_wedged(queue, now)
+        server.away_since = None
+        if wedged and not server.wedged:
+            log.error("fleet.server_wedged", server=server.name, running=len(queue.running), waiting=len(queue.pending))
+            self._lost(server.name)
+        server.wedged = wedged
+        self._flag(server, up=not wedged, reason="its worker does not work any more" if wedged else "")
+
+    def _mind_absence(self, server: Server, now: float) -> None:
+        """Away for long, its jobs are given to others, once."""
+        if server.away_since is None:
+            server.away_since = now
+        elif now - server.away_since > GRACE_S:
+            server.away_since = float("inf")
+            self._lost(server.name)
+
+    def _lost(self, name: str) -> None:
+        for listener in self.on_lost:
+            listener(name)
+
+    def suspect(self, name: str, prompt_id: str) -> None:
+        """A prompt of ours was silent for too long, or did not end when told to: look whether anything works there."""
+        self.servers[name].watchdog.suspect(prompt_id)
+        self._hurry[name].set()
+
+    def ride(self, name: str, job_id: str, models: frozenset[str], expected_s: float | None) -> None:
+        """Note that a job holds a place on a server, and loads these models."""
+        server = self.servers[name]
+        if job_id not in server.busy:
+            since = asyncio.get_running_loop().time()
+            server.busy[job_id] = Ride(GUESS_S if expected_s is None else expected_s, since)
+            server.loaded = models or server.loaded
+
+    def leave(self, job_id: str) -> None:
+        """Free the place that a job holds, if it does."""
+        for server in self.servers.values():
+            server.busy.pop(job_id, None)
+
+    def seats(self) -> list[Seat]:
+        """Return the free places of the servers that work."""
+        now = asyncio.get_running_loop().time()
+        return [server.seat(now) for server in self.servers.values() if server.up]
 
     def doubt(self, name: str) -> None:
         """A job met a fault of this server: take it out and look at once."""
@@ -95,14 +186,6 @@ class Fleet:
     def is_read(self) -> bool:
         """Whether no node list is about to be read anew."""
         return not self._stale
-
-    def free(self) -> dict[str, int]:
-        """Return the free slots of the servers that answer."""
-        return {
-            server.name: server.slots - len(server.busy)
-            for server in self.servers.values()
-            if server.up and len(server.busy) < server.slots
-        }
 
     @property
     def up(self) -> int:

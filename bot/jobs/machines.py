@@ -41,6 +41,8 @@ class Machines:
             ours=len(server.busy),
             nodes=len(server.node_list),
             checkpoints=len(self._checkpoints(name)),
+            loaded=tuple(sorted(server.loaded)),
+            wedged=server.wedged,
         )
         try:
             stats, queue = await client.system_stats(), await client.queue()
@@ -81,7 +83,9 @@ class Machines:
         """Ask a server to unload its models and drop its caches; return its name."""
         client = self.client(name)
         await client.free()
-        return next(one.name for one in self._fleet.servers.values() if one.client is client)
+        server = next(one for one in self._fleet.servers.values() if one.client is client)
+        server.loaded = frozenset()
+        return server.name
 
     async def interrupt(self, name: str | None) -> int:
         """Interrupt what runs on a server, each prompt by its id; return how many."""

@@ -1,8 +1,8 @@
 """One progress reporter a job, from its first place in the queue to its last card, so that its edits keep one pace."""
 
-from collections.abc import Iterable
+import asyncio
 
-from bot.model.job import Job, Waiting
+from bot.model.job import Eta, Job, Waiting
 from bot.replies.cards import CardMaker
 from bot.replies.courier import Courier
 from bot.replies.progress import ProgressReporter
@@ -23,10 +23,9 @@ class Reporters:
             self._by_job[job.id] = reporter
         return self._by_job[job.id]
 
-    def tell_places(self, waiting: Iterable[tuple[Job, CardMaker]], *, reachable: bool) -> None:
-        """Show jobs their place, the first one 1; `reachable` tells whether any server answers."""
-        for place, (job, cards) in enumerate(waiting, 1):
-            self.of(job, cards).post(Waiting(place=place, reachable=reachable))
+    def tell_place(self, job: Job, cards: CardMaker, place: int, eta: Eta | None, *, reachable: bool) -> None:
+        """Show a waiting job its place, the first one 1; `reachable` tells whether any server answers."""
+        self.of(job, cards).post(Waiting(place=place, reachable=reachable, eta=eta))
 
     async def stop(self, job_id: str) -> None:
         """Stop a job's reporter, if it has one: what is shown next is its last word."""
@@ -35,5 +34,4 @@ class Reporters:
 
     async def stop_all(self) -> None:
         """Stop every reporter."""
-        for job_id in list(self._by_job):
-            await self.stop(job_id)
+        await asyncio.gather(*(self.stop(job_id) for job_id in list(self._by_job)))

@@ -1,7 +1,8 @@
 """One job on one server: build, submit, follow, fetch, deliver. ComfyError ends here and becomes a Failure."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -14,10 +15,12 @@ from bot.comfy.errors import (
     PictureLost,
     Rejected,
     SocketLost,
+    Stuck,
     TimedOut,
     Unreachable,
     Vanished,
 )
+from bot.comfy.events import ComfyEvent, Executing, ExecutionStart
 from bot.comfy.execution import LIMIT_S, Execution, Outputs
 from bot.delivery.package import pack
 from bot.errors import EaselError, RequestError, new_reference
@@ -25,7 +28,6 @@ from bot.jobs.fleet import Server
 from bot.jobs.inputs import place_files
 from bot.jobs.updates import Tracker
 from bot.model.job import Failure, FailureCode, Job, JobState, Result
-from bot.model.jsontree import JsonObject
 from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier, CourierError, FileRefused, ReplyGone, Undelivered
 from bot.replies.progress import ProgressReporter
@@ -33,7 +35,6 @@ from bot.replies.safe import alt_text
 from bot.store.jobs import JobStore
 from bot.store.uploads import UploadStore
 from bot.workflow.build import build, frame_nodes
-from bot.workflow.graph import Graph
 from bot.workflow.recipe import METADATA_KEY, recipe
 from bot.workflow.template import Template
 
@@ -42,7 +43,7 @@ log = structlog.get_logger()
 ATTEMPTS = 3
 """How often a job is begun, before what the server lost or left is told as a failure."""
 FRAME, TEXT = "socket", "text"
-_RETRIED = (Unreachable, SocketLost, Vanished, PictureLost)
+_RETRIED = (Unreachable, SocketLost, Vanished, PictureLost, Stuck)
 _CODES: tuple[tuple[type[EaselError], FailureCode], ...] = (
     (OutOfMemory, FailureCode.OUT_OF_MEMORY),
     (ExecutionFailed, FailureCode.NODE_FAILED),
@@ -50,6 +51,7 @@ _CODES: tuple[tuple[type[EaselError], FailureCode], ...] = (
     (Rejected, FailureCode.REJECTED),
     (Unreachable, FailureCode.UNREACHABLE),
     (SocketLost, FailureCode.UNREACHABLE),
+    (Stuck, FailureCode.TIMED_OUT),
     (Vanished, FailureCode.VANISHED),
     (PictureLost, FailureCode.PICTURE_LOST),
     (NoPicture, FailureCode.NO_PICTURE),
@@ -65,20 +67,26 @@ def failure_of(fault: EaselError) -> Failure:
 
 
 class Retry(EaselError):
-    """The job should go back to the queue; `server_fault` tells whether its server is in doubt."""
+    """The job should go back to the queue; `server_fault`: its server is in doubt, `stuck`: it works no more."""
 
-    def __init__(self, *, server_fault: bool) -> None:
+    def __init__(self, *, server_fault: bool, stuck: bool) -> None:
         super().__init__("again")
-        self.server_fault = server_fault
+        self.server_fault, self.stuck = server_fault, stuck
+
+
+OnStep = Callable[[Job], None]
+"""Hears of every step that a job took, after it was committed."""
 
 
 class JobRunner:
     """Runs jobs."""
 
-    def __init__(self, store: JobStore, uploads: UploadStore, courier: Courier) -> None:
-        self._store, self._uploads, self._courier = store, uploads, courier
+    def __init__(self, store: JobStore, uploads: UploadStore, courier: Courier, on_step: OnStep) -> None:
+        self._store, self._uploads, self._courier, self._on_step = store, uploads, courier, on_step
         self.delivering: set[str] = set()
         """Jobs whose last card is on its way: a stop waits for them."""
+        self.began: dict[str, float] = {}
+        """When (by the wall clock) the servers began to execute jobs that run now."""
 
     async def run(self, job: Job, template: Template, server: Server, reporter: ProgressReporter) -> Card | None:
         """Take an assigned or running job to its last card; None if the job was taken from us meanwhile.
@@ -92,10 +100,14 @@ class JobRunner:
         except ComfyError as fault:
             log.warning("job.fault", job=job.id, server=server.name, fault=str(fault), attempt=job.attempt)
             if isinstance(fault, _RETRIED) and job.attempt < ATTEMPTS:
-                raise Retry(server_fault=isinstance(fault, Unreachable | SocketLost)) from fault
+                raise Retry(
+                    server_fault=isinstance(fault, Unreachable | SocketLost), stuck=isinstance(fault, Stuck)
+                ) from fault
             return await self._fail(job, cards, failure_of(fault))
         except RequestError as fault:
             return await self._fail(job, cards, failure_of(fault))
+        finally:
+            self.began.pop(job.id, None)
 
     async def _make(
         self, job: Job, template: Template, server: Server, cards: CardMaker, reporter: ProgressReporter
@@ -105,23 +117,38 @@ class JobRunner:
         resumed = job.state is JobState.RUNNING
         if not resumed and not await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING):
             return None
-        files = dict.fromkeys(job.request.files, "sent before")
-        if not resumed:
-            files = await place_files(server.client, template, job.request, self._uploads)
+        self._on_step(replace(job, state=JobState.RUNNING))
+        files = await place_files(server.client, template, job.request, self._uploads)
         graph = build(template, job.request, server.node_list, job_id=job.id, files=files)
         made_by = recipe(template, job.request, graph)
-        if not resumed:
-            await self._store.note_recipe(job.id, made_by)
         tracker = Tracker(graph, time.time, began)
         reporter.post(tracker.pending(0))
-        outputs = await self._execution(job, template, server, graph, made_by, reporter, tracker).run(submitted=resumed)
+
+        def on_event(event: ComfyEvent) -> None:
+            if isinstance(event, ExecutionStart | Executing):
+                self.began.setdefault(job.id, time.time())
+            if (update := tracker.take(event)) is not None:
+                reporter.post(update)
+
+        execution = Execution(
+            client=server.client,
+            graph=graph.to_api(),
+            prompt_id=_prompt_id(job),
+            pnginfo={METADATA_KEY: made_by} if template.manifest.metadata else None,
+            frame_nodes=frame_nodes(graph, template.roles.outputs),
+            wanted=template.manifest.outputs,
+            limit_s=template.manifest.time_limit or LIMIT_S,
+            on_event=on_event,
+            on_pending=lambda ahead: reporter.post(tracker.pending(ahead)),
+        )
+        outputs = await execution.run(resumed=resumed)
+        ran_s = time.time() - self.began[job.id] if job.id in self.began else None
         reporter.post(tracker.saving())
-        made = await self._fetch(server, outputs.files)
-        made += [(f"frame.{mime.partition('/')[2]}", data) for mime, data in outputs.frames]
-        made += [(f"{TEXT}.txt", words.encode()) for words in outputs.texts]
-        await self._store.add_results(job.id, _records(outputs))
-        if not await self._store.move(job.id, job.attempt, JobState.RUNNING, JobState.DELIVERING):
+        results = _results(outputs)
+        made = [await self._fetched(server, result) for result in results]
+        if not await self._store.made(job.id, job.attempt, results, ran_s, made_by):
             return None
+        self._on_step(replace(job, state=JobState.DELIVERING, run_s=ran_s))
         return await self._packed(job, cards, made, time.time() - began, metadata=template.manifest.metadata)
 
     async def _packed(
@@ -139,43 +166,26 @@ class JobRunner:
         """Return the last card of what an earlier process had made and not surely shown."""
         results = await self._store.results(job.id)
         try:
-            if server is None or not results or any(result.kind in (FRAME, TEXT) for result in results):
-                raise PictureLost("what was sent as frames, or lies on a server that is gone, cannot be fetched again")
-            made = await self._fetch(server, results)
+            if not results:
+                raise PictureLost("nothing is known of what was made")
+            made = [await self._fetched(server, result) for result in results]
             return await self._packed(job, cards, made, time.time() - job.created_at, metadata=metadata)
         except ComfyError as fault:
             return await self._fail(job, cards, failure_of(fault))
 
-    def _execution(
-        self,
-        job: Job,
-        template: Template,
-        server: Server,
-        graph: Graph,
-        made_by: JsonObject,
-        reporter: ProgressReporter,
-        tracker: Tracker,
-    ) -> Execution:
-        if job.prompt_id is None:
-            raise ValueError("an assigned job has a prompt id")
-        return Execution(
-            client=server.client,
-            graph=graph.to_api(),
-            prompt_id=job.prompt_id,
-            pnginfo={METADATA_KEY: made_by} if template.manifest.metadata else None,
-            frame_nodes=frame_nodes(graph, template.roles.outputs),
-            wanted=template.manifest.outputs,
-            limit_s=template.manifest.time_limit or LIMIT_S,
-            on_event=lambda event: reporter.post(update) if (update := tracker.take(event)) else None,
-            on_pending=lambda ahead: reporter.post(tracker.pending(ahead)),
-        )
-
-    async def _fetch(self, server: Server, files: Sequence[Result]) -> list[tuple[str, bytes]]:
-        return [(file.filename, await server.client.view(file)) for file in files]
+    @staticmethod
+    async def _fetched(server: Server | None, result: Result) -> tuple[str, bytes]:
+        """Return name and bytes of a result; raises PictureLost if it lies on a server that is gone."""
+        if result.data is not None:
+            return result.filename, result.data
+        if server is None or result.kind in (FRAME, TEXT):
+            raise PictureLost("what went over a socket, or lies on a server that is gone, cannot be fetched")
+        return result.filename, await server.client.view(result)
 
     async def _fail(self, job: Job, cards: CardMaker, failure: Failure) -> Card | None:
-        if not await self._store.end(job.id, JobState.FAILED, failure):
+        if not await self._store.end(job.id, JobState.FAILED, failure, attempt=job.attempt):
             return None
+        self._on_step(replace(job, state=JobState.FAILED, failure=failure))
         log.info("job.failed", job=job.id, code=failure.code, facts=dict(failure.facts))
         return cards.failed(failure)
 
@@ -183,7 +193,7 @@ class JobRunner:
         """Show the last card of a job, as long as it takes, and close its row; interrupted, the next start does it."""
         self.delivering.add(job.id)
         try:
-            await self._courier.edit(job.id, job.address, card, attempts=None)
+            await self._courier.deliver(job, card, self._store.note_posted)
         except ReplyGone as gone:
             log.warning("job.reply_gone", job=job.id, reason=str(gone))
         except Undelivered as fault:
@@ -193,9 +203,11 @@ class JobRunner:
             await self._refused(job, cards, refused)
         finally:
             self.delivering.discard(job.id)
-        await self._store.tell(job.id)
-        if await self._store.move(job.id, job.attempt, JobState.DELIVERING, JobState.DONE):
+        if await self._store.delivered(job.id, job.attempt):
+            self._on_step(replace(job, state=JobState.DONE))
             log.info("job.done", job=job.id)
+        else:
+            await self._store.tell(job.id)
 
     async def _refused(self, job: Job, cards: CardMaker, refused: CourierError) -> None:
         """Discord takes the words even where it does not take the files."""
@@ -206,12 +218,21 @@ class JobRunner:
         if (card := await self._fail(job, cards, failure)) is None:
             return
         try:
-            await self._courier.edit(job.id, job.address, card)
+            await self._courier.deliver(job, card, self._store.note_posted)
         except CourierError as fault:
             log.error("job.undelivered", job=job.id, fault=str(fault))  # noqa: TRY400 - as above
 
 
-def _records(outputs: Outputs) -> Sequence[Result]:
-    frames = [Result(filename=f"frame-{number}", kind=FRAME) for number, _ in enumerate(outputs.frames, 1)]
-    texts = [Result(filename=f"text-{number}", kind=TEXT) for number, _ in enumerate(outputs.texts, 1)]
+def _prompt_id(job: Job) -> str:
+    if job.prompt_id is None:
+        raise ValueError("an assigned job has a prompt id")
+    return job.prompt_id
+
+
+def _results(outputs: Outputs) -> list[Result]:
+    """Return what was made; what came over the socket, and cannot be fetched again, with its bytes."""
+    frames = [
+        Result(filename=f"frame.{mime.partition('/')[2]}", kind=FRAME, data=data) for mime, data in outputs.frames
+    ]
+    texts = [Result(filename=f"{TEXT}.txt", kind=TEXT, data=words.encode()) for words in outputs.texts]
     return [*outputs.files, *frames, *texts]

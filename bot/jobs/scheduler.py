@@ -1,16 +1,79 @@
-"""Which job next. Pure: no clock, no I/O. Start-time fair queueing: a member who floods waits behind their own jobs."""
+"""Which job next, and where. Pure: no clock, no I/O.
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+Start-time fair queueing over flows, one per member and guild. A flow's rate is its member's weight out of its guild's
+share. Virtual time is the cost served so far, out of the shares of those who wait; an idle flow begins at the present
+virtual time, so nobody earns credit by waiting elsewhere. A class is a head start in virtual time: who came long enough
+before is served first all the same, which is what ageing is for.
+
+Affinity: among the jobs whose turn comes within `SLACK`, a server takes one whose models it holds. Virtual time goes
+on, so nobody is passed over for longer than that.
+"""
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from bot.model.job import Claim
+
+SLACK = 24.0
+"""Virtual time, in ordinary pictures, by which a job may be overtaken by others whose models are loaded."""
+HEAD_START = 24.0
+"""Virtual time that one class is before the next."""
+LOAD_S = 12.0
+"""Seconds that loading a model takes, as far as plans go."""
+_LOOKED_AT = 256
+_NOTHING = 1e-9
+
+CanRun = Callable[[str, str], bool]
+"""(job id, server) → whether that server can run that job."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Caps per member (DESIGN §5)."""
+    """Caps (DESIGN §5). Those on running hold while others wait: nobody gains by an idle machine."""
 
     waiting: int = 20
     running: int = 2
+    guild_waiting: int = 500
+    guild_running: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A job as the scheduler sees it; `models` are the files it loads."""
+
+    job_id: str
+    member_id: int
+    guild_id: int | None
+    claim: Claim = field(default_factory=Claim)
+    models: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A server's free places: `free` begin at once, `spare` follow what runs for another `busy_s` seconds."""
+
+    server: str
+    free: int
+    spare: int = 0
+    loaded: frozenset[str] = frozenset()
+    busy_s: float = 0.0
+
+    def is_warm(self, ticket: Ticket) -> bool:
+        """Tell whether nothing need be loaded."""
+        return ticket.models <= self.loaded
+
+    def begins_in(self, ticket: Ticket) -> float:
+        """Return the seconds until this job would sample here."""
+        return (0.0 if self.free else self.busy_s) + (0.0 if self.is_warm(ticket) else LOAD_S)
+
+    def taken_by(self, ticket: Ticket) -> "Seat":
+        """Return the seat with one place less."""
+        if self.free:
+            return replace(self, free=self.free - 1, loaded=ticket.models or self.loaded)
+        return replace(self, spare=self.spare - 1, loaded=ticket.models or self.loaded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,82 +84,231 @@ class Assignment:
     server: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Entry:
-    start: float
-    arrival: int
-    job_id: str = field(compare=False)
-    member_id: int = field(compare=False)
+@dataclass(slots=True)
+class _Flow:
+    """One member's jobs in one guild, in the order they came."""
+
+    member_id: int
+    guild_id: int | None
+    weight: float = 1.0
+    priority: int = 0
+    finish: float = 0.0
+    start: float = 0.0
+    waiting: deque[tuple[int, Ticket]] = field(default_factory=deque[tuple[int, Ticket]])
+
+
+def _key(ticket: Ticket) -> tuple[int | None, int]:
+    return (ticket.guild_id, ticket.member_id)
+
+
+_Turn: TypeAlias = tuple[float, int, Ticket]
+"""(virtual time at which it is its turn, arrival, job): in this order they are served."""
 
 
 class Scheduler:
-    """The waiting room. An idle member earns no credit: their next job starts at the present virtual time."""
+    """The waiting room."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
-        self._waiting: dict[str, _Entry] = {}
-        self._running: dict[str, int] = {}
-        self._finish: dict[int, float] = {}
+    def __init__(self, limits: Limits | None = None, shares: Mapping[int, float] | None = None) -> None:
+        self.limits = limits or Limits()
+        self._shares = shares or {}
+        self._flows: dict[tuple[int | None, int], _Flow] = {}
+        self._where: dict[str, _Flow] = {}
+        self._running: dict[str, Ticket] = {}
+        self._guild_weight: dict[int | None, float] = {}
+        self._members: Counter[int] = Counter()
         self._virtual = 0.0
         self._arrivals = 0
 
-    def add(self, job_id: str, member_id: int, cost: float = 1.0) -> None:
-        """Put a job in the room, at its fair place; what costs more puts its member's next job further back."""
-        start = max(self._virtual, self._finish.get(member_id, 0.0))
-        self._finish[member_id] = start + cost
+    # Coming and going
+
+    def add(self, ticket: Ticket) -> None:
+        """Put a job in the room. One that waits stays where it is; one that ran goes before its member's rest."""
+        if ticket.job_id in self._where:
+            return
+        flow = self._flows.setdefault(_key(ticket), _Flow(ticket.member_id, ticket.guild_id))
+        came_back = self._running.pop(ticket.job_id, None)
+        if came_back is not None:
+            self._give_back(came_back, 1.0)
+        if not flow.waiting:
+            flow.start = max(self._virtual, flow.finish)
+        weight = self._guild_weight.get(flow.guild_id, 0.0) - (flow.weight if flow.waiting else 0.0)
+        flow.weight, flow.priority = ticket.claim.weight, ticket.claim.priority
+        self._guild_weight[flow.guild_id] = weight + flow.weight
         self._arrivals += 1
-        self._waiting[job_id] = _Entry(start, self._arrivals, job_id, member_id)
+        if came_back is None:
+            flow.waiting.append((self._arrivals, ticket))
+        else:
+            flow.waiting.appendleft((0, ticket))
+        self._where[ticket.job_id] = flow
+        self._members[ticket.member_id] += 1
 
-    def started(self, job_id: str, member_id: int) -> None:
+    def started(self, ticket: Ticket) -> None:
         """Count a job that runs already, such as one found at a start."""
-        self._running[job_id] = member_id
+        self._take_out(ticket.job_id)
+        self._running[ticket.job_id] = ticket
 
-    def gone(self, job_id: str) -> None:
-        """Forget a job that was cancelled or is over."""
-        self._waiting.pop(job_id, None)
-        self._running.pop(job_id, None)
-        if not self._waiting:
-            self._finish.clear()
+    def gone(self, job_id: str, *, unused: float = 0.0) -> None:
+        """Forget a job that is over, or was cancelled; `unused` is the share of its cost that its member gets back."""
+        ticket = self._running.pop(job_id, None)
+        if ticket is not None and unused:
+            self._give_back(ticket, unused)
+        self._take_out(job_id)
+
+    def _give_back(self, ticket: Ticket, share: float) -> None:
+        flow = self._flows.get(_key(ticket))
+        if flow is not None:
+            back = share * ticket.claim.cost / self._rate(flow)
+            flow.finish = max(0.0, flow.finish - back)
+            flow.start = max(0.0, flow.start - back)
+
+    def _take_out(self, job_id: str) -> None:
+        flow = self._where.pop(job_id, None)
+        if flow is None:
+            return
+        place = next(place for place, (_, ticket) in enumerate(flow.waiting) if ticket.job_id == job_id)
+        del flow.waiting[place]
+        self._members[flow.member_id] -= 1
+        if not self._members[flow.member_id]:
+            del self._members[flow.member_id]
+        if not flow.waiting:
+            self._guild_weight[flow.guild_id] -= flow.weight
+            if self._guild_weight[flow.guild_id] < _NOTHING:
+                del self._guild_weight[flow.guild_id]
+        self._forget_idle()
+
+    def _forget_idle(self) -> None:
+        """Flows that owe nothing any more need not be remembered; with nobody waiting, nobody owes anything."""
+        if not self._where:
+            self._flows.clear()
+            self._guild_weight.clear()
             self._virtual = 0.0
+        elif len(self._flows) > 2 * len(self._where) + 100:
+            self._flows = {
+                key: flow for key, flow in self._flows.items() if flow.waiting or flow.finish > self._virtual
+            }
 
-    def waiting_of(self, member_id: int) -> int:
-        """Return how many jobs of a member wait."""
-        return sum(entry.member_id == member_id for entry in self._waiting.values())
+    # Asking
+
+    def __contains__(self, job_id: object) -> bool:
+        """Tell whether a job waits here."""
+        return job_id in self._where
 
     @property
-    def waiting_limit(self) -> int:
-        """Jobs a member may have waiting."""
-        return self._limits.waiting
-
-    def order(self) -> list[str]:
-        """Return the waiting jobs, next one first."""
-        return [entry.job_id for entry in sorted(self._waiting.values())]
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return len(self._where)
 
     @property
     def running(self) -> int:
         """How many jobs run."""
         return len(self._running)
 
-    def plan(self, free: Mapping[str, int], can_run: Callable[[str, str], bool]) -> list[Assignment]:
-        """Give free slots to jobs, fairest first; what is planned counts as running from now on."""
-        slots = dict(free)
-        running = Counter(self._running.values())
+    def order(self) -> list[str]:
+        """Return the waiting jobs, next one first."""
+        turns = sorted(turn for flow in self._flows.values() for turn in self._turns_of(flow))
+        return [ticket.job_id for _, _, ticket in turns]
+
+    def _rate(self, flow: _Flow) -> float:
+        """Return a flow's part of its guild's share, as weights are now."""
+        total = max(self._guild_weight.get(flow.guild_id, 0.0), flow.weight)
+        return self._share(flow.guild_id) * flow.weight / total
+
+    def _share(self, guild_id: int | None) -> float:
+        return self._shares.get(guild_id or 0, 1.0)
+
+    def _turns_of(self, flow: _Flow) -> Iterator[_Turn]:
+        start, rate = flow.start, self._rate(flow)
+        lead = HEAD_START * flow.priority
+        for arrival, ticket in flow.waiting:
+            yield start - lead, arrival, ticket
+            start += ticket.claim.cost / rate
+
+    def _turns(self) -> Iterator[_Turn]:
+        """Yield the waiting jobs in fair order; only as many are looked at as are asked for."""
+        yield from heapq.merge(*(self._turns_of(flow) for flow in self._flows.values() if flow.waiting))
+
+    # Choosing
+
+    def plan(self, seats: Sequence[Seat], can_run: CanRun) -> list[Assignment]:
+        """Give places to jobs; what is planned counts as running from now on."""
+        left = {seat.server: seat for seat in seats}
         planned: list[Assignment] = []
-        for entry in sorted(self._waiting.values()):
-            if not any(slots.values()):
+        while self._where and any(seat.free or seat.spare for seat in left.values()):
+            choice = self._choice(list(left.values()), can_run)
+            if choice is None:
                 break
-            if running[entry.member_id] >= self._limits.running and len(self._members()) > 1:
-                continue
-            server = next((name for name, count in slots.items() if count and can_run(entry.job_id, name)), None)
-            if server is None:
-                continue
-            slots[server] -= 1
-            running[entry.member_id] += 1
-            self._virtual = max(self._virtual, entry.start)
-            self._running[entry.job_id] = entry.member_id
-            del self._waiting[entry.job_id]
-            planned.append(Assignment(entry.job_id, server))
+            ticket, seat = choice
+            left[seat.server] = seat.taken_by(ticket)
+            self._serve(ticket)
+            planned.append(Assignment(ticket.job_id, seat.server))
         return planned
 
-    def _members(self) -> set[int]:
-        return {entry.member_id for entry in self._waiting.values()} | set(self._running.values())
+    def _choice(self, seats: list[Seat], can_run: CanRun) -> tuple[Ticket, Seat] | None:
+        """Return a job whose models a free server holds, else the one whose turn it is, where it begins first."""
+        near = self._near(seats, can_run)
+        free = [seat for seat in seats if seat.free]
+        open_ = [seat for seat in seats if seat.free or seat.spare]
+        for ticket in near:
+            warm = [seat for seat in free if seat.is_warm(ticket) and can_run(ticket.job_id, seat.server)]
+            if warm:
+                return ticket, warm[0]
+        if free:
+            for ticket in near:
+                able = [seat for seat in open_ if can_run(ticket.job_id, seat.server)]
+                if able:
+                    return ticket, min(able, key=lambda seat, ticket=ticket: seat.begins_in(ticket))
+        return self._followers(near, [seat for seat in seats if not seat.free and seat.spare], seats, can_run)
+
+    def _followers(
+        self, near: list[Ticket], spare: list[Seat], seats: list[Seat], can_run: CanRun
+    ) -> tuple[Ticket, Seat] | None:
+        """Return a job that may follow what runs, so that its server never waits for us; cold only if warm nowhere."""
+        for ticket in near:
+            able = [seat for seat in spare if can_run(ticket.job_id, seat.server)]
+            warm = [seat for seat in able if seat.is_warm(ticket)]
+            if warm:
+                return ticket, min(warm, key=lambda seat: seat.busy_s)
+        for ticket in near:
+            able = [seat for seat in spare if can_run(ticket.job_id, seat.server)]
+            elsewhere = any(seat.is_warm(ticket) and can_run(ticket.job_id, seat.server) for seat in seats)
+            if able and not elsewhere:
+                return ticket, min(able, key=lambda seat: seat.busy_s)
+        return None
+
+    def _near(self, seats: Iterable[Seat], can_run: CanRun) -> list[Ticket]:
+        """Return the jobs whose turn it is within the slack, those over a cap left out."""
+        members, guilds = Counter[int](), Counter[int | None]()
+        for ticket in self._running.values():
+            members[ticket.member_id] += 1
+            guilds[ticket.guild_id] += 1
+        others = len(self._members) > 1 or len(self._members.keys() | members.keys()) > 1
+        servers = [seat.server for seat in seats if seat.free or seat.spare]
+        found: list[Ticket] = []
+        until = float("inf")
+        for key, _, ticket in self._turns():
+            if key > until or len(found) >= _LOOKED_AT:
+                break
+            if others and self._is_over(members[ticket.member_id], guilds[ticket.guild_id]):
+                continue
+            if not any(can_run(ticket.job_id, server) for server in servers):
+                continue
+            until = min(until, key + SLACK)
+            found.append(ticket)
+        return found
+
+    def _is_over(self, running: int, of_guild: int) -> bool:
+        limits = self.limits
+        return running >= limits.running or (limits.guild_running is not None and of_guild >= limits.guild_running)
+
+    def _serve(self, ticket: Ticket) -> None:
+        """Charge a job to its member, and let virtual time go on."""
+        flow = self._where[ticket.job_id]
+        cost, rate = ticket.claim.cost, self._rate(flow)
+        self._virtual += cost / sum(self._share(guild) for guild in self._guild_weight)
+        flow.start += cost / rate
+        flow.finish = flow.start
+        self._running[ticket.job_id] = ticket
+        self._take_out(ticket.job_id)
+        starts = [flow.start for flow in self._flows.values() if flow.waiting]
+        if starts:
+            self._virtual = max(self._virtual, min(starts))

@@ -83,6 +83,20 @@ class ReplyAddress:
     upload_limit: int
     """Bytes that one attachment of this interaction may have (Discord's `attachment_size_limit`)."""
     locale: str = "en-US"
+    ephemeral: bool = False
+    """Only the member sees the reply, and only the token reaches it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a job may ask of the queue, settled when it was admitted."""
+
+    weight: float = 1.0
+    """The member's share beside other members': 2 gets twice as much as 1."""
+    priority: int = 0
+    """The class; a higher one has a head start, no more."""
+    cost: float = 1.0
+    """What it takes of its servers, an ordinary picture of its template being the manifest's `cost`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +106,9 @@ class Result:
     filename: str
     subfolder: str = ""
     kind: str = "output"
-    """ComfyUI's folder type: output, temp, or `socket` for a picture that came as a binary frame."""
+    """ComfyUI's folder type: output, temp; `socket` for a picture that came as a binary frame, `text` for words."""
+    data: bytes | None = field(default=None, repr=False)
+    """What cannot be fetched again, kept until it is delivered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +124,21 @@ class Job:
     prompt_id: str | None = None
     server: str | None = None
     failure: Failure | None = None
+    claim: Claim = field(default_factory=Claim)
+    expected_s: float | None = None
+    """Seconds it should run on its server, as far as anybody knew when it was assigned."""
+    run_s: float | None = None
+    """Seconds it ran."""
+    posted_id: int | None = None
+    """The message that was posted in place of a reply that nobody could edit any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eta:
+    """Seconds until a picture is there: four times of five it takes from `low_s` to `high_s`."""
+
+    low_s: float
+    high_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +147,7 @@ class Waiting:
 
     place: int
     reachable: bool = True
+    eta: Eta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,10 @@ class ServerStatus:
     queue_running: int = 0
     queue_waiting: int = 0
     devices: tuple[DeviceFacts, ...] = ()
+    loaded: tuple[str, ...] = ()
+    """Models of our last job there, which it still holds if nobody else came between."""
+    wedged: bool = False
+    """It answers, and runs nothing any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

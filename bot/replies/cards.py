@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import assert_never
 
 from bot.delivery.package import Attachment, Parcel
-from bot.model.job import Failure, JobUpdate, Loading, Preparing, Sampling, Saving, Waiting, Working
+from bot.model.job import Eta, Failure, JobUpdate, Loading, Preparing, Sampling, Saving, Waiting, Working
 from bot.model.request import Request
 from bot.replies.catalogue import text
 from bot.replies.failures import words_for
 from bot.replies.safe import shown
+from bot.replies.times import duration, eta_words
 
 _BAR_CELLS = 12
 _NODE_LETTERS = 60
@@ -88,8 +89,12 @@ class CardMaker:
 
     def _lines(self, update: JobUpdate) -> Sequence[str]:
         match update:
-            case Waiting(place=place, reachable=reachable):
-                return [self._text("card.waiting" if reachable else "card.unreachable", place=place)]
+            case Waiting(place=place, reachable=False):
+                return [self._text("card.unreachable", place=place)]
+            case Waiting(place=place, eta=Eta() as eta):
+                return [self._text("card.waiting_eta", place=place, eta=eta_words(eta, self.locale))]
+            case Waiting(place=place):
+                return [self._text("card.waiting", place=place)]
             case Preparing(ahead=0):
                 return [self._text("card.preparing")]
             case Preparing(ahead=ahead):
@@ -122,10 +127,7 @@ class CardMaker:
         return [line, self._text("card.timing_eta", elapsed=elapsed, eta=self._duration(max(1.0, update.eta_s)))]
 
     def _duration(self, seconds: float) -> str:
-        whole = round(seconds)
-        if whole < 60:
-            return self._text("time.seconds", seconds=whole)
-        return self._text("time.minutes", minutes=whole // 60, seconds=whole % 60)
+        return duration(seconds, self.locale)
 
     def _text(self, key: str, **fields: object) -> str:
         return text(key, self.locale, **fields)

@@ -1,11 +1,16 @@
-"""Carries cards to Discord: by the interaction's token while it lives, then by the bot's own."""
+"""Carries cards to Discord: by the interaction's token while it lives, then by the bot's own.
 
+A last card whose reply nobody can edit any more is posted: in the channel, or where that cannot be, or only the member
+may see it, to the member directly.
+"""
+
+import asyncio
 import io
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import aiohttp
 import discord
@@ -13,7 +18,7 @@ import stamina
 import structlog
 
 from bot.errors import EaselError
-from bot.model.job import ReplyAddress
+from bot.model.job import Job, ReplyAddress
 from bot.replies.buttons import view_of
 from bot.replies.cards import Card
 
@@ -31,6 +36,10 @@ class ReplyGone(CourierError):
     """The reply can no longer be edited: it was deleted, or nobody may edit it any more. Fact: code."""
 
 
+class OutOfReach(ReplyGone):
+    """The reply is there, but neither token reaches it any more. Fact: code."""
+
+
 class FileRefused(CourierError):
     """Discord finds a file too large. Fact: code."""
 
@@ -44,6 +53,14 @@ class Undelivered(CourierError):
 
 
 _TOO_LARGE = 40005
+_UNKNOWN_MESSAGE, _TOO_MANY_OLD_EDITS = 10008, 30046
+UPLOADS = 3
+"""Cards with files on their way at once: each holds its bytes several times over."""
+LOOKED_BACK = 50
+"""Messages that are looked through for one that was posted before a restart."""
+
+Note = Callable[[str, int], Awaitable[None]]
+"""Keeps (job id, message id) of what was posted."""
 
 
 @asynccontextmanager
@@ -74,46 +91,112 @@ class Courier:
 
     def __init__(self, client: discord.Client) -> None:
         self._client = client
+        self._uploads = asyncio.Semaphore(UPLOADS)
 
-    async def edit(self, job_id: str, address: ReplyAddress, card: Card, *, attempts: int | None = 1) -> None:
-        """Show a card in a reply; faults of the network and of Discord are tried `attempts` times (None: for ever).
+    async def edit(self, job_id: str, address: ReplyAddress, card: Card) -> None:
+        """Show a card in a reply; tried once, for the next one is not far.
 
         Raises:
             ReplyGone, FileRefused, CardRefused, Undelivered: as they say.
         """
-        async for attempt in stamina.retry_context(
-            on=Undelivered, attempts=attempts, timeout=None, wait_initial=0.5, wait_max=30
-        ):
-            with attempt:
-                async with _translated():
-                    await self._edit_once(job_id, address, card)
+        async with _translated():
+            await self._edit_once(job_id, address, card)
+
+    async def deliver(self, job: Job, card: Card, note: Note) -> None:
+        """Show a last card, as long as it takes; where its reply cannot be edited, post it, once, and `note` that.
+
+        Raises:
+            ReplyGone: the reply was deleted, or the member cannot be reached either.
+            FileRefused, CardRefused, Undelivered: as they say.
+        """
+        async with AsyncExitStack() as stack:
+            if card.files:
+                await stack.enter_async_context(self._uploads)
+            async for attempt in stamina.retry_context(
+                on=Undelivered, attempts=None, timeout=None, wait_initial=0.5, wait_max=30
+            ):
+                with attempt:
+                    async with _translated():
+                        await self._deliver_once(job, card, note)
+
+    async def _deliver_once(self, job: Job, card: Card, note: Note) -> None:
+        if job.posted_id is not None:
+            return  # what was posted is the last word already
+        try:
+            await self._edit_once(job.id, job.address, card)
+        except OutOfReach as lost:
+            log.info("courier.posting", job=job.id, code=lost.facts.get("code"))
+            posted = await self._post(job, card)
+            await note(job.id, posted.id)
 
     async def _edit_once(self, job_id: str, address: ReplyAddress, card: Card) -> None:
-        if time.time() < address.expires_at - TOKEN_MARGIN_S:
+        if time.time() < address.expires_at - TOKEN_MARGIN_S and address.message_id is not None:
             try:
-                await self._by_token(job_id, address, card)
+                webhook = discord.Webhook.partial(address.application_id, address.token, client=self._client)
+                await webhook.edit_message(address.message_id, **_edit(job_id, address, card))
             except discord.HTTPException as fault:
                 if fault.status not in (401, 403, 404):
                     raise
                 log.info("courier.token_refused", job=job_id, status=fault.status, code=fault.code)
+                if fault.code == _UNKNOWN_MESSAGE:
+                    raise ReplyGone("the reply was deleted", code=fault.code) from fault
             else:
                 return
         await self._by_bot(job_id, address, card)
 
-    async def _by_token(self, job_id: str, address: ReplyAddress, card: Card) -> None:
-        webhook = discord.Webhook.partial(address.application_id, address.token, client=self._client)
-        if address.message_id is None:
-            raise ReplyGone("the reply's message is not known")
-        await webhook.edit_message(address.message_id, **_edit(job_id, address, card))
-
     async def _by_bot(self, job_id: str, address: ReplyAddress, card: Card) -> None:
-        if address.message_id is None:
-            raise ReplyGone("the reply's message is not known")
+        if address.message_id is None or address.ephemeral:
+            raise OutOfReach("the bot's own token does not reach the reply", code=0)
         channel = self._client.get_partial_messageable(address.channel_id)
         try:
             await channel.get_partial_message(address.message_id).edit(**_edit(job_id, address, card))
-        except (discord.NotFound, discord.Forbidden) as fault:
-            raise ReplyGone("the reply cannot be edited", code=fault.code) from fault
+        except discord.HTTPException as fault:
+            if fault.code == _UNKNOWN_MESSAGE:
+                raise ReplyGone("the reply was deleted", code=fault.code) from fault
+            if isinstance(fault, discord.NotFound | discord.Forbidden) or fault.code == _TOO_MANY_OLD_EDITS:
+                raise OutOfReach("the reply cannot be edited", code=fault.code) from fault
+            raise
+
+    async def _post(self, job: Job, card: Card) -> discord.Message:
+        """Post a card where its member sees it. Discord takes the same nonce once; a restart looks before it posts."""
+        refused: discord.HTTPException | None = None
+        if not job.address.ephemeral:
+            try:
+                return await self._post_in(self._client.get_partial_messageable(job.address.channel_id), job, card)
+            except (discord.Forbidden, discord.NotFound) as fault:
+                refused = fault
+        try:
+            direct = await self._client.create_dm(cast("discord.User", discord.Object(job.request.member_id)))
+            return await self._post_in(direct, job, card)
+        except (discord.Forbidden, discord.NotFound) as fault:
+            raise ReplyGone("the member cannot be reached", code=fault.code) from (refused or fault)
+
+    async def _post_in(self, channel: discord.abc.Messageable, job: Job, card: Card) -> discord.Message:
+        if (posted := await self._posted_before(channel, job)) is not None:
+            return posted
+        fields = _edit(job.id, job.address, card)
+        return await channel.send(
+            card.content,
+            files=fields.get("attachments") or [],
+            view=cast("discord.ui.View", fields.get("view") or discord.utils.MISSING),
+            nonce=job.id[:25],
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+
+    async def _posted_before(self, channel: discord.abc.Messageable, job: Job) -> discord.Message | None:
+        try:
+            async for message in channel.history(limit=LOOKED_BACK):
+                if message.author == self._client.user and _names(message, job.id):
+                    return message
+        except (discord.Forbidden, discord.NotFound):
+            log.info("courier.history_closed", job=job.id)  # the nonce has to do
+        return None
+
+
+def _names(message: discord.Message, job_id: str) -> bool:
+    """Tell whether a message is a last card of a job: its buttons carry the job's id."""
+    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+    return any(job_id in (getattr(item, "custom_id", None) or "") for row in rows for item in row.children)
 
 
 def _edit(job_id: str, address: ReplyAddress, card: Card) -> _Edit:

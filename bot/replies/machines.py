@@ -19,6 +19,9 @@ def status_words(status: ServerStatus, locale: str) -> str:
     """Return how a server is."""
     if not status.up:
         return text("owner.status_down", locale, name=shown(status.name, _NAME))
+    if status.wedged:
+        name = shown(status.name, _NAME)
+        return text("owner.status_wedged", locale, name=name, waiting=status.queue_waiting)
     lines = [
         text(
             "owner.status_up",
@@ -43,6 +46,8 @@ def status_words(status: ServerStatus, locale: str) -> str:
         )
         for one in status.devices
     ]
+    if status.loaded:
+        lines.append(text("owner.loaded", locale, names=", ".join(shown(one, _NAME) for one in status.loaded)))
     memory = _memory(status.memory_free, status.memory_total)
     versions = {"python": shown(status.python, 20), "torch": shown(status.torch, 60)}
     return "\n".join([*lines, text("owner.memory", locale, **memory, **versions)])

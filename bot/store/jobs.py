@@ -1,53 +1,85 @@
-"""The queue's rows. Every change of state is a compare-and-set, fenced by `attempt`."""
+"""The queue's rows. Every change of state is a compare-and-set, fenced by `attempt`.
+
+On a shared database every change also rings a bell (NOTIFY) in its own transaction: a hint for the leader, who reads
+the row. The row is the truth.
+"""
 
 import json
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model.job import LIVE, STEPS, Failure, FailureCode, Job, JobState, ReplyAddress, Result
+from bot.model.job import (
+    ENDED,
+    LIVE,
+    STEPS,
+    WAITING,
+    Claim,
+    Failure,
+    FailureCode,
+    Job,
+    JobState,
+    ReplyAddress,
+    Result,
+)
 from bot.model.jsontree import JsonObject, obj
 from bot.model.request import Request
-from bot.store.database import whole
+from bot.store.database import Database
 from bot.store.tables import jobs, results
 
 log = structlog.get_logger()
+
+BELL = "easel_jobs"
+"""The channel on which PostgreSQL announces changed jobs; the payload is the job's id."""
+
+_MARKS = ("attempt", "prompt_id")
+"""Columns by which a step is known to be ours."""
+
+Full: TypeAlias = Literal["member", "guild"]
+Along: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
+"""What else goes into the same transaction."""
 
 
 class JobStore:
     """Jobs and their results."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    @whole
-    async def add(self, job: Job) -> None:
-        """Insert a new job."""
-        address = job.address
-        row: dict[str, Any] = {
-            "id": job.id,
-            "state": job.state,
-            "attempt": job.attempt,
-            "request": job.request.to_json(),
-            "template": job.request.template,
-            "member_id": job.request.member_id,
-            "guild_id": job.request.guild_id,
-            "application_id": address.application_id,
-            "channel_id": address.channel_id,
-            "message_id": address.message_id,
-            "token": address.token,
-            "token_expires_at": address.expires_at,
-            "upload_limit": address.upload_limit,
-            "locale": address.locale,
-            "created_at": job.created_at,
-            "changed_at": job.created_at,
-        }
-        async with self._engine.begin() as connection:
-            await connection.execute(jobs.insert().values(row))
+    async def add(self, job: Job, *, member_limit: int | None = None, guild_limit: int | None = None) -> Full | None:
+        """Insert a new job, unless its member or its guild has that many waiting already: then say which."""
+
+        async def change(connection: AsyncConnection) -> Full | None:
+            if await connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job.id)):
+                return None  # it was committed, only the answer got lost
+            await self._one_at_a_time(connection, job.request)
+            for limit, column, whose in (
+                (member_limit, jobs.c.member_id, job.request.member_id),
+                (guild_limit, jobs.c.guild_id, job.request.guild_id),
+            ):
+                if limit is not None and await _waiting(connection, column == whose) >= limit:
+                    return "member" if column is jobs.c.member_id else "guild"
+            await connection.execute(jobs.insert().values(_row(job)))
+            await self._ring(connection, job.id)
+            return None
+
+        return await self._database.write(change)
+
+    async def _one_at_a_time(self, connection: AsyncConnection, request: Request) -> None:
+        """Two requests of one guild that come at once in two processes must not both take the last place."""
+        if self._database.shared:
+            whose = request.guild_id or request.member_id
+            await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:whose)"), {"whose": whose})
+
+    async def _ring(self, connection: AsyncConnection, job_id: str) -> None:
+        if self._database.shared:
+            await connection.execute(sa.text("SELECT pg_notify(:bell, :job)"), {"bell": BELL, "job": job_id})
+
+    # Reading
 
     async def get(self, job_id: str) -> Job | None:
         """Return one job."""
@@ -64,85 +96,226 @@ class JobStore:
             jobs.c.member_id == member_id, jobs.c.state.in_(list(states)), jobs.c.guild_id == guild_id
         )
 
-    async def untold(self) -> list[Job]:
-        """Return the jobs that failed or were cancelled and whose reply does not surely say so."""
-        return await self._select(jobs.c.state.in_([JobState.FAILED, JobState.CANCELLED]), jobs.c.told.is_(False))
+    async def in_guild(self, states: Iterable[JobState], guild_id: int | None) -> list[Job]:
+        """Return everybody's jobs in these states in one guild, oldest first."""
+        return await self._select(jobs.c.state.in_(list(states)), jobs.c.guild_id == guild_id)
 
-    async def tell(self, job_id: str) -> None:
-        """Note that the reply shows how the job ended."""
-        await self._change(jobs.update().where(jobs.c.id == job_id).values(told=True))
+    async def untold(self, before: float | None = None) -> list[Job]:
+        """Return the jobs that failed or were cancelled (before a time) and whose reply does not surely say so."""
+        late = [] if before is None else [jobs.c.changed_at < before]
+        return await self._select(
+            jobs.c.state.in_([JobState.FAILED, JobState.CANCELLED]), jobs.c.told.is_(False), *late
+        )
 
-    @whole
+    async def measured(self, most: int) -> list[Job]:
+        """Return the last jobs whose run was measured, oldest first."""
+        newest = sa.select(jobs.c.id).where(jobs.c.run_s.is_not(None)).order_by(jobs.c.changed_at.desc()).limit(most)
+        return await self._select(jobs.c.id.in_(newest.scalar_subquery()))
+
+    async def waiting_of(self, member_id: int) -> int:
+        """Return how many jobs of a member wait."""
+        return await self._database.read(lambda connection: _waiting(connection, jobs.c.member_id == member_id))
+
+    async def changed_since(self, moment: float) -> list[Job]:
+        """Return the jobs whose state has changed since a time, oldest first."""
+        return await self._select(jobs.c.changed_at >= moment)
+
+    async def counts(self) -> tuple[int, int]:
+        """Return how many jobs wait, and how many run."""
+
+        async def question(connection: AsyncConnection) -> tuple[int, int]:
+            running = await connection.scalar(
+                sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == JobState.RUNNING)
+            )
+            return await _waiting(connection), running or 0
+
+        return await self._database.read(question)
+
     async def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Job]:
         query = jobs.select().where(*conditions).order_by(jobs.c.created_at, jobs.c.id)
-        async with self._engine.connect() as connection:
-            found = [_readable(row) for row in await connection.execute(query)]
-        return [job for job in found if job is not None]
 
-    async def assign(self, job_id: str, attempt: int, *, server: str, prompt_id: str) -> bool:
+        async def question(connection: AsyncConnection) -> list[Job]:
+            found = [_readable(row) for row in await connection.execute(query)]
+            return [job for job in found if job is not None]
+
+        return await self._database.read(question)
+
+    # Steps
+
+    async def assign(
+        self,
+        job_id: str,
+        attempt: int,
+        *,
+        server: str,
+        prompt_id: str,
+        expected_s: float | None = None,
+        along: Along | None = None,
+    ) -> bool:
         """Queued → assigned as the next attempt, with the prompt id it will have; False if somebody was faster."""
-        values: dict[str, Any] = {"server": server, "prompt_id": prompt_id, "attempt": attempt + 1}
-        return await self._step(job_id, attempt, JobState.QUEUED, JobState.ASSIGNED, values)
+        values: dict[str, Any] = {
+            "server": server,
+            "prompt_id": prompt_id,
+            "attempt": attempt + 1,
+            "expected_s": expected_s,
+        }
+        return await self._step(job_id, attempt, JobState.QUEUED, JobState.ASSIGNED, values, along)
 
     async def move(self, job_id: str, attempt: int, source: JobState, target: JobState) -> bool:
         """Take one step; False if the job is no longer there, or another attempt has it."""
         return await self._step(job_id, attempt, source, target, {})
 
-    async def end(self, job_id: str, target: JobState, failure: Failure | None = None) -> bool:
-        """End a job as failed, cancelled or refused; False if it has ended (or, to cancel it, is being delivered)."""
+    async def made(
+        self, job_id: str, attempt: int, found: Sequence[Result], run_s: float | None, recipe: JsonObject
+    ) -> bool:
+        """Running → delivering, with what was made, by which recipe, and the seconds it took; False as `move`."""
+
+        async def along(connection: AsyncConnection) -> None:
+            await _replace_results(connection, job_id, found)
+
+        values = {"run_s": run_s, "recipe": json.dumps(recipe, ensure_ascii=False)}
+        return await self._step(job_id, attempt, JobState.RUNNING, JobState.DELIVERING, values, along)
+
+    async def delivered(self, job_id: str, attempt: int) -> bool:
+        """Delivering → done; what was kept for the delivery is dropped. False as `move`."""
+
+        async def along(connection: AsyncConnection) -> None:
+            kept = results.update().where(results.c.job_id == job_id, results.c.data.is_not(None))
+            await connection.execute(kept.values(data=None))
+
+        return await self._step(job_id, attempt, JobState.DELIVERING, JobState.DONE, {"told": True}, along)
+
+    async def end(
+        self, job_id: str, target: JobState, failure: Failure | None = None, *, attempt: int | None = None
+    ) -> bool:
+        """End a job as failed, cancelled or refused; its cost is given back.
+
+        False if it has ended, another attempt than `attempt` has it, or (to cancel it) it is being delivered.
+        """
         values: dict[str, Any] = {"failure": _failure_text(failure)} if failure else {}
         allowed = [state for state, targets in STEPS.items() if target in targets]
         if target is JobState.CANCELLED:
             allowed.remove(JobState.DELIVERING)
-        change = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed))
-        return await self._change(change.values(state=target, changed_at=time.time(), **values))
+        fence = [] if attempt is None else [jobs.c.attempt == attempt]
+        change = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed), *fence)
+        return await self._change(change.values(state=target, spent=0.0, changed_at=time.time(), **values), job_id)
 
-    async def note_recipe(self, job_id: str, recipe: JsonObject) -> None:
-        """Keep what made a job's pictures."""
-        text = json.dumps(recipe, ensure_ascii=False)
-        await self._change(jobs.update().where(jobs.c.id == job_id).values(recipe=text))
+    async def note_spent(self, job_id: str, spent: float) -> None:
+        """Keep what a cancelled job had used of its cost by then."""
+        await self._change(jobs.update().where(jobs.c.id == job_id).values(spent=spent))
 
-    @whole
+    async def tell(self, job_id: str) -> None:
+        """Note that the reply shows how the job ended."""
+        await self._change(jobs.update().where(jobs.c.id == job_id).values(told=True))
+
+    async def note_posted(self, job_id: str, message_id: int) -> None:
+        """Keep the message that was posted in place of the reply."""
+        await self._change(jobs.update().where(jobs.c.id == job_id).values(posted_id=message_id))
+
     async def recipe(self, job_id: str) -> JsonObject:
         """Return what made a job's pictures; empty if it never began."""
         query = sa.select(jobs.c.recipe).where(jobs.c.id == job_id)
-        async with self._engine.connect() as connection:
-            found = (await connection.execute(query)).scalar_one_or_none()
-        return obj(json.loads(found)) if found else {}
 
-    @whole
+        async def question(connection: AsyncConnection) -> JsonObject:
+            found = (await connection.execute(query)).scalar_one_or_none()
+            return obj(json.loads(found)) if found else {}
+
+        return await self._database.read(question)
+
     async def add_results(self, job_id: str, found: Sequence[Result]) -> None:
         """Replace the results of a job."""
-        rows = [
-            {"job_id": job_id, "number": number, "filename": one.filename, "subfolder": one.subfolder, "kind": one.kind}
-            for number, one in enumerate(found)
-        ]
-        async with self._engine.begin() as connection:
-            await connection.execute(results.delete().where(results.c.job_id == job_id))
-            if rows:
-                await connection.execute(results.insert(), rows)
 
-    @whole
+        async def change(connection: AsyncConnection) -> None:
+            await _replace_results(connection, job_id, found)
+
+        await self._database.write(change)
+
     async def results(self, job_id: str) -> list[Result]:
         """Return the results of a job in order."""
         query = results.select().where(results.c.job_id == job_id).order_by(results.c.number)
-        async with self._engine.connect() as connection:
+
+        async def question(connection: AsyncConnection) -> list[Result]:
             rows = await connection.execute(query)
-            return [Result(filename=row.filename, subfolder=row.subfolder, kind=row.kind) for row in rows]
+            return [
+                Result(filename=row.filename, subfolder=row.subfolder, kind=row.kind, data=row.data) for row in rows
+            ]
+
+        return await self._database.read(question)
+
+    async def purge(self, before: float) -> int:
+        """Forget the jobs that ended before a time, with their results; return how many."""
+
+        async def change(connection: AsyncConnection) -> int:
+            old = jobs.delete().where(jobs.c.state.in_(ENDED), jobs.c.changed_at < before)
+            return (await connection.execute(old)).rowcount
+
+        return await self._database.write(change)
 
     async def _step(
-        self, job_id: str, attempt: int, source: JobState, target: JobState, values: dict[str, Any]
+        self,
+        job_id: str,
+        attempt: int,
+        source: JobState,
+        target: JobState,
+        values: dict[str, Any],
+        along: Along | None = None,
     ) -> bool:
         if target not in STEPS[source]:
             raise ValueError(f"a job does not go from {source} to {target}")
-        change = jobs.update().where(jobs.c.id == job_id, jobs.c.state == source, jobs.c.attempt == attempt)
-        return await self._change(change.values(state=target, changed_at=time.time(), **values))
+        statement = jobs.update().where(jobs.c.id == job_id, jobs.c.state == source, jobs.c.attempt == attempt)
+        statement = statement.values(state=target, changed_at=time.time(), **values)
+        ours = [jobs.c[name] == value for name, value in {"attempt": attempt, **values}.items() if name in _MARKS]
+        taken = sa.select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.state == target, *ours)
+        return await self._change(statement, job_id, along, taken)
 
-    @whole
-    async def _change(self, statement: sa.Update) -> bool:
-        async with self._engine.begin() as connection:
-            done = await connection.execute(statement)
-        return done.rowcount == 1
+    async def _change(
+        self,
+        statement: sa.Update,
+        job_id: str | None = None,
+        along: Along | None = None,
+        taken: sa.Select[Any] | None = None,
+    ) -> bool:
+        """Carry out a change; a `job_id` is announced.
+
+        Tried again after a lost connection, the change may have been committed: `taken` finds that out.
+        """
+        tries = 0
+
+        async def change(connection: AsyncConnection) -> bool:
+            nonlocal tries
+            tries += 1
+            if (await connection.execute(statement)).rowcount != 1:
+                again = self._database.shared and tries > 1
+                return again and taken is not None and await connection.scalar(taken) is not None
+            if along is not None:
+                await along(connection)
+            if job_id is not None:
+                await self._ring(connection, job_id)
+            return True
+
+        return await self._database.write(change)
+
+
+async def _waiting(connection: AsyncConnection, *whose: sa.ColumnElement[bool]) -> int:
+    query = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state.in_(WAITING), *whose)
+    return await connection.scalar(query) or 0
+
+
+async def _replace_results(connection: AsyncConnection, job_id: str, found: Sequence[Result]) -> None:
+    rows = [
+        {
+            "job_id": job_id,
+            "number": number,
+            "filename": one.filename,
+            "subfolder": one.subfolder,
+            "kind": one.kind,
+            "data": one.data,
+        }
+        for number, one in enumerate(found)
+    ]
+    await connection.execute(results.delete().where(results.c.job_id == job_id))
+    if rows:
+        await connection.execute(results.insert(), rows)
 
 
 def _failure_text(failure: Failure) -> str:
@@ -154,6 +327,33 @@ def _failure(text: str | None) -> Failure | None:
         return None
     stored = json.loads(text)
     return Failure(code=FailureCode(stored["code"]), facts=stored["facts"])
+
+
+def _row(job: Job) -> dict[str, Any]:
+    address = job.address
+    return {
+        "id": job.id,
+        "state": job.state,
+        "attempt": job.attempt,
+        "request": job.request.to_json(),
+        "template": job.request.template,
+        "member_id": job.request.member_id,
+        "guild_id": job.request.guild_id,
+        "application_id": address.application_id,
+        "channel_id": address.channel_id,
+        "message_id": address.message_id,
+        "token": address.token,
+        "token_expires_at": address.expires_at,
+        "upload_limit": address.upload_limit,
+        "locale": address.locale,
+        "ephemeral": address.ephemeral,
+        "weight": job.claim.weight,
+        "priority": job.claim.priority,
+        "cost": job.claim.cost,
+        "spent": job.claim.cost,
+        "created_at": job.created_at,
+        "changed_at": job.created_at,
+    }
 
 
 def _readable(row: Any) -> Job | None:
@@ -177,6 +377,7 @@ def _job(row: Any) -> Job:
             expires_at=row.token_expires_at,
             upload_limit=row.upload_limit,
             locale=row.locale,
+            ephemeral=row.ephemeral,
         ),
         state=JobState(row.state),
         attempt=row.attempt,
@@ -184,4 +385,8 @@ def _job(row: Any) -> Job:
         prompt_id=row.prompt_id,
         server=row.server,
         failure=_failure(row.failure),
+        claim=Claim(weight=row.weight, priority=row.priority, cost=row.cost),
+        expected_s=row.expected_s,
+        run_s=row.run_s,
+        posted_id=row.posted_id,
     )

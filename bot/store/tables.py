@@ -25,11 +25,20 @@ jobs = sa.Table(
     sa.Column("server", sa.Text),
     sa.Column("failure", sa.Text),
     sa.Column("recipe", sa.Text),
+    sa.Column("ephemeral", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("weight", sa.Float, nullable=False, server_default="1"),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("cost", sa.Float, nullable=False, server_default="1"),
+    sa.Column("spent", sa.Float, nullable=False, server_default="0"),
+    sa.Column("expected_s", sa.Float),
+    sa.Column("run_s", sa.Float),
+    sa.Column("posted_id", sa.BigInteger),
     sa.Column("told", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("changed_at", sa.Float, nullable=False),
-    sa.Index("jobs_by_state", "state"),
+    sa.Index("jobs_by_state", "state", "member_id"),
     sa.Index("jobs_by_member", "member_id", "created_at"),
+    sa.Index("jobs_by_change", "changed_at"),
 )
 
 results = sa.Table(
@@ -40,6 +49,7 @@ results = sa.Table(
     sa.Column("filename", sa.Text, nullable=False),
     sa.Column("subfolder", sa.Text, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("data", sa.LargeBinary),
 )
 
 uploads = sa.Table(

@@ -3,20 +3,19 @@
 import secrets
 import time
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model.upload import Upload
-from bot.store.database import whole
+from bot.store.database import Database
 from bot.store.tables import uploads
 
 
 class UploadStore:
     """Uploads by id."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    @whole
     async def add(self, member_id: int, ending: str, data: bytes, *, transparent: bool) -> Upload:
         """Keep a file under a random id."""
         made = Upload(id=secrets.token_hex(16), ending=ending, data=data, transparent=transparent)
@@ -28,15 +27,28 @@ class UploadStore:
             "data": data,
             "created_at": time.time(),
         }
-        async with self._engine.begin() as connection:
+
+        async def change(connection: AsyncConnection) -> None:
             await connection.execute(uploads.insert().values(row))
+
+        await self._database.write(change)
         return made
 
-    @whole
     async def get(self, upload_id: str) -> Upload | None:
         """Return a file, or None if it is not kept any more."""
-        async with self._engine.connect() as connection:
+
+        async def question(connection: AsyncConnection) -> Upload | None:
             row = (await connection.execute(uploads.select().where(uploads.c.id == upload_id))).one_or_none()
-        if row is None:
-            return None
-        return Upload(id=row.id, ending=row.ending, data=row.data, transparent=row.transparent)
+            if row is None:
+                return None
+            return Upload(id=row.id, ending=row.ending, data=row.data, transparent=row.transparent)
+
+        return await self._database.read(question)
+
+    async def purge(self, before: float) -> int:
+        """Forget the files that came before a time; return how many."""
+
+        async def change(connection: AsyncConnection) -> int:
+            return (await connection.execute(uploads.delete().where(uploads.c.created_at < before))).rowcount
+
+        return await self._database.write(change)

@@ -19,6 +19,7 @@ from bot.comfy.errors import (
     Rejected,
     ServerFault,
     SocketLost,
+    Stuck,
     TimedOut,
     Unreachable,
     Vanished,
@@ -245,8 +246,36 @@ async def test_a_resumed_prompt_is_not_sent_again(pair: tuple[ComfyClient, Comfy
     await run.run()
     again, _ = execution(client, graph())
     again.prompt_id = run.prompt_id
-    assert len((await again.run(submitted=True)).files) == 1
+    assert len((await again.run(resumed=True)).files) == 1
     assert len(comfy.worker.history) == 1
+
+
+async def test_a_resumed_prompt_that_never_arrived_is_sent(
+    pair: tuple[ComfyClient, Comfy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart of ours a prompt that the server knows nowhere is submitted, under the id that was stored."""
+    monkeypatch.setattr("bot.comfy.execution.FORGOTTEN_S", 0.01)
+    client, comfy = pair
+    run, _ = execution(client, graph())
+    assert len((await run.run(resumed=True)).files) == 1
+    assert list(comfy.worker.history) == [run.prompt_id]
+
+
+async def test_a_prompt_that_runs_in_silence_is_given_up(
+    pair: tuple[ComfyClient, Comfy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A running prompt of which nothing is heard for very long means that its server's worker is dead."""
+    monkeypatch.setattr("bot.comfy.execution.SILENCE_S", 0.05)
+    monkeypatch.setattr("bot.comfy.execution.STUCK_S", 0.2)
+    client, comfy = pair
+
+    async def for_ever(_job: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("bot.sandbox.comfyui.worker.Job.run", for_ever)
+    with pytest.raises(Stuck):
+        await execution(client, graph())[0].run()
+    assert comfy.worker.running is not None
 
 
 # What no ComfyUI should do: a server of the test's own.

@@ -238,16 +238,20 @@ async def test_cancel_while_running_stops_the_server(slow_sandbox: Sandbox) -> N
 
 
 async def test_cancel_while_waiting_leaves_others_alone(slow_sandbox: Sandbox) -> None:
-    """Cancel on a waiting job takes it out before any server saw it, and the running one goes on."""
+    """Cancel takes out the job that follows on the server and the one that waits with us; what runs goes on."""
     person = Person(slow_sandbox, "max")
     first = await person.says("imagine", prompt="first")
     await person.until(lambda message: not message.loading, first)
     second = await person.says("imagine", prompt="second")
-    message = await person.until(lambda message: "place 1" in message.content, second)
+    follows = await person.until(lambda message: "1 other pictures" in message.content, second)
+    third = await person.says("imagine", prompt="third")
+    waits = await person.until(lambda message: "place 1" in message.content, third)
 
-    await person.presses(message, "cancel")
+    await person.presses(waits, "cancel")
+    await person.presses(follows, "cancel")
 
     assert "Cancelled" in (await person.until(at_rest, second)).content
+    assert "Cancelled" in (await person.until(at_rest, third)).content
     await person.picture(first)
     assert slow_sandbox.comfyui is not None
     assert len(slow_sandbox.comfyui.worker.history) == 1
@@ -321,19 +325,24 @@ async def test_the_queue_lists_own_requests(slow_sandbox: Sandbox) -> None:
     person, other = Person(slow_sandbox, "max"), Person(slow_sandbox, "noa")
     first = await person.says("imagine", prompt="first of max")
     await person.until(lambda message: not message.loading, first)
-    second = await person.says("imagine", prompt="second of max")
-    await person.until(lambda message: "place 1" in message.content, second)
+    await person.says("imagine", prompt="second of max")
+    third = await person.says("imagine", prompt="third of max")
+    await person.until(lambda message: "place 1" in message.content, third)
 
     own = await person.until(at_rest, await person.says("queue"))
     assert "running · first of max" in own.content
-    assert "1. place · second of max" in own.content
+    assert "running · second of max" in own.content  # it follows on the machine
+    assert "1. place · third of max" in own.content
     assert own.only_for == person.person.id
     foreign = await other.until(at_rest, await other.says("queue"))
     assert "of max" not in foreign.content
     assert "waiting: 1" in foreign.content
+    moderator = Person(slow_sandbox, "mina")
+    everyone = await moderator.until(at_rest, await moderator.says("queue"))
+    assert f"1. place · third of max · <@{person.person.id}>" in everyone.content
 
     words = await person.until(at_rest, await person.says("cancel"))
-    assert words.content == "Cancelled: second of max"
+    assert words.content == "Cancelled: third of max"
 
 
 async def _private_words(sandbox: Sandbox, start: str) -> Message:
@@ -352,7 +361,7 @@ async def test_job_rows_end_as_done(sandbox: Sandbox, max_: Person) -> None:
     job_id = message.components[0]["components"][0]["custom_id"].rsplit(":", 1)[1]
 
     async def is_done() -> bool:
-        job = await sandbox.app.dispatcher.find(job_id)
+        job = await sandbox.app.crew.desk.find(job_id)
         return job is not None and job.state is JobState.DONE
 
     await eventually(is_done, "the row is not done")

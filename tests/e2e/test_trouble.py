@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -19,7 +20,7 @@ from bot.sandbox.discord.faults import Fault
 from bot.sandbox.discord.world import Interaction
 from bot.sandbox.run import Sandbox, running
 from bot.store.database import open_database
-from bot.store.jobs import JobStore
+from bot.store.jobs import Full, JobStore
 from bot.store.tables import jobs
 from tests.conftest import FAST, eventually
 from tests.person import Person, at_rest
@@ -41,18 +42,18 @@ async def test_requests_that_cannot_be_done_are_refused_at_once(max_: Person, sa
 
 
 async def test_one_member_cannot_flood_the_queue(slow_sandbox: Sandbox) -> None:
-    """With twenty waiting, the next request of the same member is refused politely; another member's is taken."""
+    """With two on the machine and twenty waiting, the next request of the same member is refused politely; another member's is taken."""
     person, other = Person(slow_sandbox, "max"), Person(slow_sandbox, "noa")
-    await asyncio.gather(*(person.says("imagine", prompt=f"{n}") for n in range(21)))
-    await eventually(lambda: not slow_sandbox.app.dispatcher.has_room(person_id(person)), "there is still room")
+    await asyncio.gather(*(person.says("imagine", prompt=f"{n}") for n in range(22)))
+    await eventually(lambda: _has_waiting(slow_sandbox, person, 20), "there is still room")
     assert "20 requests waiting" in await words(person, prompt="one more")
     sent = await other.says("imagine", prompt="mine")
     message = await other.until(lambda message: "place" in message.content or "step" in message.content, sent)
     assert "place 1" in message.content or "place 2" in message.content or "step" in message.content
 
 
-def person_id(person: Person) -> int:
-    return int(person.person.id)
+async def _has_waiting(sandbox: Sandbox, person: Person, count: int) -> bool:
+    return await sandbox.app.store.waiting_of(int(person.person.id)) >= count
 
 
 async def test_a_server_that_comes_later() -> None:
@@ -101,7 +102,7 @@ async def test_a_deleted_reply_ends_quietly(slow_sandbox: Sandbox) -> None:
     message.deleted = True
 
     async def closed() -> bool:
-        job = await slow_sandbox.app.dispatcher.find(job_id)
+        job = await slow_sandbox.app.crew.desk.find(job_id)
         return job is not None and job.state is JobState.DONE
 
     await eventually(closed, "the job is not closed")
@@ -174,7 +175,7 @@ async def delivered(sandbox: Sandbox, person: Person, **options: str) -> tuple[I
     found: list[Job] = []
 
     async def closed() -> bool:
-        job = await sandbox.app.dispatcher.find(job_id)
+        job = await sandbox.app.crew.desk.find(job_id)
         found[:] = [job] if job is not None else []
         return job is not None and job.state is JobState.DONE
 
@@ -185,8 +186,8 @@ async def delivered(sandbox: Sandbox, person: Person, **options: str) -> tuple[I
 async def _plant(url: str, first: Job, state: JobState, server: str) -> None:
     """Put a row in the database as a killed process would have left it."""
     job = replace(first, id="f" * 16, state=JobState.QUEUED, attempt=0, prompt_id=None, server=None)
-    async with open_database(url) as engine:
-        store = JobStore(engine)
+    async with open_database(url) as database:
+        store = JobStore(database)
         kept = await store.results(first.id)
         await store.add(job)
         if state is JobState.QUEUED:
@@ -201,16 +202,33 @@ async def _plant(url: str, first: Job, state: JobState, server: str) -> None:
 
 
 async def test_frames_cannot_be_fetched_again() -> None:
-    """A picture that came as a frame and was not surely shown is told as lost after a restart."""
+    """A picture that came as a frame, and was not kept, is told as lost after a restart."""
     async with running(pace=FAST) as sandbox:
         person = Person(sandbox, "max")
         sent, first = await delivered(sandbox, person, prompt="x", template="socket")
         async with sandbox.stopped():
             await _plant(sandbox.app.settings.store_url, first, JobState.DELIVERING, "sandbox")
-            async with open_database(sandbox.app.settings.store_url) as engine:
-                await JobStore(engine).add_results("f" * 16, [Result(filename="frame-1", kind=FRAME)])
+            async with open_database(sandbox.app.settings.store_url) as database:
+                await JobStore(database).add_results("f" * 16, [Result(filename="frame-1", kind=FRAME)])
         async with sandbox.restarted():
             await person.until(lambda one: "got lost on the way" in one.content, sent)
+
+
+async def test_frames_that_were_kept_are_shown_after_a_restart() -> None:
+    """A picture that came as a frame, stored and not surely shown, is shown by the next process."""
+    async with running(pace=FAST) as sandbox:
+        person = Person(sandbox, "max")
+        sent, first = await delivered(sandbox, person, prompt="x", template="socket")
+        attachment = person.reply(sent).attachments[0]
+        _, png = sandbox.discord.world.files[attachment["id"]]
+        async with sandbox.stopped():
+            await _plant(sandbox.app.settings.store_url, first, JobState.DELIVERING, "sandbox")
+            async with open_database(sandbox.app.settings.store_url) as database:
+                kept = Result(filename="frame.png", kind=FRAME, data=png)
+                await JobStore(database).add_results("f" * 16, [kept])
+        person.reply(sent).attachments = []
+        async with sandbox.restarted():
+            await person.until(lambda one: bool(one.attachments), sent)
 
 
 async def test_a_template_removed_between_two_starts() -> None:
@@ -219,7 +237,7 @@ async def test_a_template_removed_between_two_starts() -> None:
     async with running(pace=FAST) as sandbox:
         person = Person(sandbox, "max")
         sent, first = await delivered(sandbox, person, prompt="first")
-        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as engine:
+        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as database:
             job = Job(
                 id="e" * 16,
                 request=request,
@@ -228,7 +246,7 @@ async def test_a_template_removed_between_two_starts() -> None:
                 attempt=0,
                 created_at=time.time(),
             )
-            await JobStore(engine).add(job)
+            await JobStore(database).add(job)
         async with sandbox.restarted():
             await person.until(lambda one: "template gone is no longer there" in one.content, sent)
 
@@ -263,11 +281,11 @@ async def test_a_job_whose_row_is_slow_is_not_lost(
     """A request that is being written while the dispatcher looks for work is still run (found by the benchmark)."""
     add = JobStore.add
 
-    async def slow_add(store: JobStore, job: Job) -> None:
+    async def slow_add(store: JobStore, job: Job, **limits: int | None) -> Full | None:
         for listener in sandbox.app.fleet.on_change:
             listener()
         await asyncio.sleep(0.1)
-        await add(store, job)
+        return await add(store, job, **limits)
 
     monkeypatch.setattr(JobStore, "add", slow_add)
     await max_.picture(await max_.says("imagine", prompt="x"))
@@ -303,8 +321,8 @@ async def test_an_end_that_was_not_told_is_told_at_the_next_start(state: JobStat
     async with running(pace=FAST) as sandbox:
         person = Person(sandbox, "max")
         sent, first = await delivered(sandbox, person, prompt="first")
-        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as engine:
-            store = JobStore(engine)
+        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as database:
+            store = JobStore(database)
             await store.add(replace(first, id="d" * 16, state=JobState.QUEUED, attempt=0))
             failure = Failure(code=FailureCode.OUT_OF_MEMORY) if state is JobState.FAILED else None
             await store.end("d" * 16, state, failure)
@@ -315,8 +333,8 @@ async def test_an_end_that_was_not_told_is_told_at_the_next_start(state: JobStat
 
 
 async def _all_told(sandbox: Sandbox) -> bool:
-    async with open_database(sandbox.app.settings.store_url) as engine:
-        return await JobStore(engine).untold() == []
+    async with open_database(sandbox.app.settings.store_url) as database:
+        return await JobStore(database).untold() == []
 
 
 async def test_a_row_that_nobody_can_read_stops_nobody() -> None:
@@ -324,9 +342,9 @@ async def test_a_row_that_nobody_can_read_stops_nobody() -> None:
     async with running(pace=FAST) as sandbox:
         person = Person(sandbox, "max")
         _, first = await delivered(sandbox, person, prompt="first")
-        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as engine:
-            await JobStore(engine).add(replace(first, id="c" * 16, state=JobState.QUEUED, attempt=0))
-            async with engine.begin() as connection:
+        async with sandbox.stopped(), open_database(sandbox.app.settings.store_url) as database:
+            await JobStore(database).add(replace(first, id="c" * 16, state=JobState.QUEUED, attempt=0))
+            async with database.engine.begin() as connection:
                 await connection.execute(jobs.update().where(jobs.c.id == "c" * 16).values(request="{}"))
         async with sandbox.restarted():
             await person.picture(await person.says("imagine", prompt="second"))
@@ -364,12 +382,13 @@ async def test_a_server_that_blinks_takes_no_jobs_with_it(slow_sandbox: Sandbox)
     first = await person.says("imagine", prompt="first")
     await person.until(lambda message: not message.loading, first)
     second = await person.says("imagine", prompt="second")
-    await person.until(lambda message: "place 1" in message.content, second)
+    third = await person.says("imagine", prompt="third")
+    await person.until(lambda message: "place 1" in message.content, third)
     fleet.doubt("sandbox")
     assert fleet.up == 0
-    assert not fleet.unfit(slow_sandbox.app.dispatcher.template("sd15"))
-    await person.picture(first)
-    await person.picture(second)
+    assert not fleet.unfit(slow_sandbox.app.crew.desk.template("sd15"))
+    for sent in (first, second, third):
+        await person.picture(sent)
 
 
 async def test_what_was_left_waits_for_discord() -> None:
@@ -389,14 +408,14 @@ async def test_a_store_in_trouble_costs_a_round_only(
     sandbox: Sandbox, max_: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A database fault while assigning is logged, and the job is assigned in the next round."""
-    monkeypatch.setattr("bot.jobs.dispatcher.STORE_PAUSE_S", 0.05)
+    monkeypatch.setattr("bot.jobs.leader.STORE_PAUSE_S", 0.05)
     assign = JobStore.assign
     trouble = [OperationalError("locked", None, Exception("locked"))]
 
-    async def failing(store: JobStore, job_id: str, attempt: int, *, server: str, prompt_id: str) -> bool:
+    async def failing(store: JobStore, job_id: str, attempt: int, **more: Any) -> bool:
         if trouble:
             raise trouble.pop()
-        return await assign(store, job_id, attempt, server=server, prompt_id=prompt_id)
+        return await assign(store, job_id, attempt, **more)
 
     monkeypatch.setattr(JobStore, "assign", failing)
     await max_.picture(await max_.says("imagine", prompt="x"))

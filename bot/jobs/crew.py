@@ -1,0 +1,75 @@
+"""The room, put together: a desk for members, a leader who decides, a worker, and how the two reach each other.
+
+Embedded, all of them are one process's. What a shared database needs besides stands in `procrastinate.py`.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from bot.jobs.admission import Admission
+from bot.jobs.board import Place
+from bot.jobs.desk import Desk
+from bot.jobs.dispatcher import LocalDispatcher
+from bot.jobs.estimate import Estimator
+from bot.jobs.fleet import Fleet
+from bot.jobs.leader import Leader, Parts
+from bot.jobs.library import Library
+from bot.jobs.scheduler import Limits, Scheduler
+from bot.jobs.worker import Hands, Worker
+from bot.replies.courier import Courier
+from bot.store.jobs import JobStore
+from bot.store.uploads import UploadStore
+
+STOP_S = 1.5
+"""Seconds that a stop waits for last words, and then for the rest to let go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What every crew works with."""
+
+    store: JobStore
+    uploads: UploadStore
+    fleet: Fleet
+    library: Library
+    admission: Admission
+    courier: Courier
+    limits: Limits
+    shares: Mapping[int, float]
+
+
+class Crew:
+    """An embedded crew. Nothing happens until it runs."""
+
+    def __init__(self, means: Means) -> None:
+        self._worker = Worker(means.store, means.uploads, means.fleet, means.library, means.courier)
+        self._hands = hands = Hands(self._worker.work)
+        self._leader = Leader(
+            Parts(
+                store=means.store,
+                fleet=means.fleet,
+                admission=means.admission,
+                scheduler=Scheduler(means.limits, means.shares),
+                estimator=Estimator(),
+                worker=self._worker,
+                hands=hands,
+                dispatcher=LocalDispatcher(hands),
+            )
+        )
+        self._worker.on_step = self._leader.learn
+        means.library.on_change.append(self._leader.wake)
+        self.desk = Desk(
+            means.store, means.admission, means.library, means.fleet, means.limits, self._places, self._leader.learn
+        )
+
+    async def _places(self, job_ids: Collection[str]) -> Mapping[str, Place]:
+        return self._leader.board.of(job_ids)
+
+    async def run(self) -> None:
+        """Lead and work until cancelled; then take nothing new, stop telling, wait a little for last words."""
+        try:
+            await self._leader.run()
+        finally:
+            self.desk.closed = True
+            await self._worker.reporters.stop_all()
+            await self._hands.stop(self._worker.delivering, STOP_S)

@@ -1,0 +1,37 @@
+"""Whether a ComfyUI still works, from what its queue shows. Pure: times are handed in, in seconds.
+
+Its worker can die while its HTTP face lives on (facts G2, G4): prompts then wait with none running, or one runs for
+ever and no interrupt takes effect. Only a restart helps, so its jobs must go elsewhere.
+"""
+
+from dataclasses import dataclass, field
+
+from bot.comfy.models import QueueState
+
+IDLE_S = 6.0
+"""Seconds that prompts may wait with none running: taking the next takes milliseconds."""
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Looks at one server's queue."""
+
+    _idle_since: float | None = None
+    _suspects: set[str] = field(default_factory=set[str])
+
+    def suspect(self, prompt_id: str) -> None:
+        """A prompt was silent or interrupted for too long; as long as it is shown as running, nothing else will."""
+        self._suspects.add(prompt_id)
+
+    def is_wary(self) -> bool:
+        """Tell whether the next look should come soon."""
+        return self._idle_since is not None or bool(self._suspects)
+
+    def is_wedged(self, queue: QueueState, now: float) -> bool:
+        """Look, and tell whether the server does not work any more."""
+        self._suspects &= set(queue.running)
+        if queue.pending and not queue.running:
+            self._idle_since = now if self._idle_since is None else self._idle_since
+        else:
+            self._idle_since = None
+        return bool(self._suspects) or (self._idle_since is not None and now - self._idle_since >= IDLE_S)
