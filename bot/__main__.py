@@ -1,4 +1,4 @@
-"""The command line: `easel run | sandbox | check | inspect | migrate | templates`."""
+"""The command line: `easel run | worker | sandbox | check | inspect | migrate | templates`."""
 
 import importlib
 from typing import cast
@@ -7,6 +7,7 @@ import click
 
 COMMANDS = {
     "run": ("serving", "run"),
+    "worker": ("serving", "worker"),
     "sandbox": ("trying", "sandbox"),
     "check": ("checking", "check"),
     "inspect": ("inspecting", "inspect"),

@@ -1,11 +1,13 @@
 """Builds everything, once, and takes it down in stages: one AsyncExitStack, one TaskGroup."""
 
 import asyncio
+import importlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
 
 import aiohttp
 import discord
@@ -15,7 +17,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.bot import EaselBot
+from bot.bot import EaselBot, ShardedBot
 from bot.errors import SettingsError
 from bot.jobs.admission import Admission, Ranks
 from bot.jobs.crew import Crew, Means
@@ -28,12 +30,15 @@ from bot.replies.catalogue import text
 from bot.replies.courier import Courier
 from bot.replies.safe import shown
 from bot.services import Services
-from bot.settings import DISCORD_API, Settings
-from bot.store.database import open_database
+from bot.settings import DISCORD_API, ComfyServer, Settings
+from bot.store.database import POSTGRES_ADVICE, Database, open_database
 from bot.store.jobs import JobStore
 from bot.store.notes import NoteStore
 from bot.store.uploads import UploadStore
 from bot.workflow.template import TemplateFault
+
+if TYPE_CHECKING:
+    from bot.jobs.procrastinate import SharedCrew
 
 log = structlog.get_logger()
 
@@ -59,7 +64,7 @@ class App:
     bot: EaselBot
     fleet: Fleet
     library: Library
-    crew: Crew
+    crew: "Crew | SharedCrew"
     notes: NoteStore
     store: JobStore
     uploads: UploadStore
@@ -130,11 +135,11 @@ async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncGen
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.store_url, alone=True))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        fleet = _fleet(session, settings)
-        library = _library(settings, fleet)
-        bot = await stack.enter_async_context(EaselBot(proxy=settings.discord_proxy, ready_timeout_s=ready_timeout_s))
+        fleet = open_fleet(session, settings.comfyui_servers)
+        library = open_library(settings, fleet)
+        bot = await stack.enter_async_context(make_bot(settings, ready_timeout_s))
         store, uploads = JobStore(database), UploadStore(database)
-        crew = Crew(_means(settings, store, uploads, library, Courier(bot)))
+        crew = make_crew(settings, means_of(settings, store, uploads, library, Courier(bot)), database)
         bot.services = Services(
             crew.desk, library, Machines(fleet), Intake(uploads), owner_ids=frozenset(settings.owner_ids)
         )
@@ -143,14 +148,43 @@ async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncGen
         yield app
 
 
-def _fleet(session: aiohttp.ClientSession, settings: Settings) -> Fleet:
+def make_bot(settings: Settings, ready_timeout_s: float) -> EaselBot:
+    """Return the client: of all guilds, or of those that its shards have."""
+    if settings.discord_shard_ids is None and settings.discord_shard_count is None:
+        return EaselBot(proxy=settings.discord_proxy, ready_timeout_s=ready_timeout_s)
+    return ShardedBot(
+        proxy=settings.discord_proxy,
+        ready_timeout_s=ready_timeout_s,
+        shard_ids=list(settings.discord_shard_ids) if settings.discord_shard_ids is not None else None,
+        shard_count=settings.discord_shard_count,
+    )
+
+
+def make_crew(settings: Settings, means: Means, database: Database) -> "Crew | SharedCrew":
+    """Return who does the work: this process alone, or among others on one PostgreSQL.
+
+    Raises:
+        SettingsError: the extra for PostgreSQL is not installed.
+    """
+    if not database.shared:
+        return Crew(means)
     try:
-        return Fleet([make_server(session, server) for server in settings.comfyui_servers])
+        shared = importlib.import_module("bot.jobs.procrastinate")  # only the extra `postgres` brings what it needs
+    except ImportError as missing:
+        raise SettingsError([POSTGRES_ADVICE]) from missing
+    return cast("SharedCrew", shared.SharedCrew(means, settings.store_url, database))
+
+
+def open_fleet(session: aiohttp.ClientSession, servers: Sequence[ComfyServer]) -> Fleet:
+    """Return the fleet of these servers; raises SettingsError if a `ca_file` cannot be read."""
+    try:
+        return Fleet([make_server(session, server) for server in servers])
     except OSError as fault:
         raise SettingsError([f"COMFYUI_SERVERS: a ca_file cannot be read ({fault.strerror})"]) from fault
 
 
-def _means(settings: Settings, store: JobStore, uploads: UploadStore, library: Library, courier: Courier) -> Means:
+def means_of(settings: Settings, store: JobStore, uploads: UploadStore, library: Library, courier: Courier) -> Means:
+    """Return what a crew works with."""
     ranks = Ranks(weights=settings.role_weights, priorities=settings.role_priorities)
     return Means(
         store=store,
@@ -169,7 +203,8 @@ def _means(settings: Settings, store: JobStore, uploads: UploadStore, library: L
     )
 
 
-def _library(settings: Settings, fleet: Fleet) -> Library:
+def open_library(settings: Settings, fleet: Fleet) -> Library:
+    """Return the templates; raises SettingsError if the default one is not there."""
     library = Library(settings.templates_dir, fleet)
     library.report(library.load())
     if settings.default_template and settings.default_template not in library.by_name:
@@ -216,13 +251,13 @@ def _once(ready: Callable[[], None]) -> Callable[[], Coroutine[None, None, None]
 async def _serve_discord(app: App, logged_in: asyncio.Event) -> None:
     """Log in, hand over the commands, stay connected; a network that is down is waited for, a bad token is not."""
     token = app.settings.token()
-    await _until_it_works("login", lambda: _login(app.bot, token))
+    await until_it_works("login", lambda: login(app.bot, token))
     logged_in.set()
     await app.fleet_ready(FLEET_S)  # what servers can run decides what is offered
     app.bot.publish()
-    await _until_it_works("commands", lambda: sync_commands(app))
+    await until_it_works("commands", lambda: sync_commands(app))
     app.published.set()
-    await _until_it_works("gateway", lambda: _find_gateway(app))
+    await until_it_works("gateway", lambda: _find_gateway(app))
     wait_s = FIRST_WAIT_S
     while not app.bot.is_closed():
         try:
@@ -246,7 +281,8 @@ async def _serve_discord(app: App, logged_in: asyncio.Event) -> None:
         wait_s = min(LONGEST_WAIT_S, wait_s * 2)
 
 
-async def _login(bot: EaselBot, token: str) -> None:
+async def login(bot: discord.Client, token: str) -> None:
+    """Log in, without a connection to the gateway; raises SettingsError if Discord does not accept the token."""
     try:
         await bot.login(token)
     except discord.LoginFailure as refused:
@@ -259,7 +295,8 @@ async def _login(bot: EaselBot, token: str) -> None:
         raise
 
 
-async def _until_it_works(what: str, attempt: Callable[[], Awaitable[None]]) -> None:
+async def until_it_works(what: str, attempt: Callable[[], Awaitable[None]]) -> None:
+    """Try until Discord is within reach."""
     wait_s = FIRST_WAIT_S
     while True:
         try:
@@ -300,12 +337,13 @@ async def _keep_commands(app: App) -> None:
         await changed.wait()
         changed.clear()
         app.bot.publish()
-        await _until_it_works("commands", lambda: sync_commands(app))
+        await until_it_works("commands", lambda: sync_commands(app))
 
 
 async def _find_gateway(app: App) -> None:
     """With only the API address configured, the gateway's address is what that API says."""
     settings = app.settings
     if settings.discord_gateway_url is None and settings.discord_api_url != DISCORD_API:
+        # (a sharded client asks by itself, and is told the same)
         _, url, _ = await app.bot.http.get_bot_gateway()
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)

@@ -65,8 +65,9 @@ class EaselBot(commands.Bot):
 
     services: Services
 
-    def __init__(self, *, proxy: str | None = None, ready_timeout_s: float = 2.0) -> None:
+    def __init__(self, *, proxy: str | None = None, ready_timeout_s: float = 2.0, **shards: Any) -> None:
         super().__init__(
+            **shards,
             command_prefix=(),
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -161,6 +162,10 @@ class EaselBot(commands.Bot):
         ]
         text = json.dumps([Route.BASE, self.application_id, payload], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+class ShardedBot(EaselBot, commands.AutoShardedBot):
+    """The client of some of the guilds: `shard_ids` out of `shard_count`, or all shards in one process."""
 
 
 async def acknowledge(

@@ -16,6 +16,7 @@ LAYERS = (
     {"bot.bot", "bot.web", "bot.workshop"},
     {"bot.check", "bot.publishing"},
     {"cogs", "bot.app"},
+    {"bot.outpost"},
     {"bot.sandbox"},
     {"bot.cli"},
     {"bot.__main__"},

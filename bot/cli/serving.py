@@ -1,11 +1,14 @@
-"""`easel run | migrate`."""
+"""`easel run | worker | migrate`."""
+
+import importlib
 
 import click
 
 from bot import app as easel
 from bot.cli.running import guarded, with_settings
+from bot.errors import SettingsError
 from bot.settings import Settings
-from bot.store.database import open_database
+from bot.store.database import POSTGRES_ADVICE, open_database
 
 
 @click.command()
@@ -16,6 +19,24 @@ def run() -> None:
         settings.token()
         async with easel.build(settings) as app:
             await easel.run(app)
+        return 0
+
+    guarded(lambda: with_settings(work))
+
+
+@click.command()
+@click.option("--server", "names", multiple=True, metavar="NAME", help="Work this server's jobs; may be repeated.")
+def worker(*, names: tuple[str, ...]) -> None:
+    """Work jobs near their servers, for a bot on PostgreSQL. Without --server: those of all servers."""
+
+    async def work(settings: Settings) -> int:
+        if not settings.shares_database:
+            raise SettingsError(["DATABASE_URL: a worker needs the PostgreSQL that the bot uses (docs/scaling.md)"])
+        try:
+            outpost = importlib.import_module("bot.outpost")
+        except ImportError as missing:
+            raise SettingsError([POSTGRES_ADVICE]) from missing
+        await outpost.serve(settings, names)
         return 0
 
     guarded(lambda: with_settings(work))

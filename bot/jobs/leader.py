@@ -70,8 +70,6 @@ class Leader:
         self._far: set[str] = set()
         """Jobs that were told their place."""
         self._errands: set[asyncio.Task[None]] = set()
-        parts.fleet.on_change.append(self.wake)
-        parts.fleet.on_lost.append(self._server_lost)
 
     def wake(self) -> None:
         """Look again: something may have changed."""
@@ -133,8 +131,11 @@ class Leader:
 
     async def run(self) -> None:
         """Take up what an earlier process left, then lead until cancelled."""
+        self._parts.fleet.on_change.append(self.wake)
+        self._parts.fleet.on_lost.append(self._server_lost)
         try:
-            await self._patiently(self._recover)
+            while not await self._patiently(self._recover):
+                pass
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._rounds(), name="leader-rounds")
                 group.create_task(self._tell_places(), name="leader-places")
@@ -143,8 +144,10 @@ class Leader:
             for task in list(self._errands):
                 task.cancel()
             await asyncio.gather(*self._errands, return_exceptions=True)
+            self._parts.fleet.on_change.remove(self.wake)
+            self._parts.fleet.on_lost.remove(self._server_lost)
 
-    async def _recover(self) -> None:
+    async def _recover(self) -> bool:
         parts = self._parts
         for job in await parts.store.measured(REMEMBERED):
             parts.estimator.learn(job.request.template, job.server or "", job.claim.cost, job.run_s or 0.0)
@@ -154,6 +157,7 @@ class Leader:
         for job in await parts.store.untold():
             parts.hands.begin(job)
         self.wake()
+        return True
 
     async def _rounds(self) -> None:
         """Give free places to waiting jobs whenever something changes."""

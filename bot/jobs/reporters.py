@@ -1,27 +1,40 @@
 """One progress reporter a job, from its first place in the queue to its last card, so that its edits keep one pace."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from bot.model.job import Eta, Job, Waiting
-from bot.replies.cards import CardMaker
-from bot.replies.courier import Courier
+from bot.replies.cards import Card, CardMaker
+from bot.replies.courier import Courier, ReplyGone
 from bot.replies.progress import ProgressReporter
+
+Fence = Callable[[Job], Awaitable[bool]]
+"""Tells whether a job may still be spoken of from here."""
 
 
 class Reporters:
-    """The reporters of all live jobs; each is a task of its own, started here and stopped here."""
+    """The reporters of all live jobs; each is a task of its own, started here and stopped here.
 
-    def __init__(self, courier: Courier) -> None:
-        self._courier = courier
+    With a `fence` every edit asks it first: where several processes work, one that slept must not speak over another.
+    """
+
+    def __init__(self, courier: Courier, fence: Fence | None = None) -> None:
+        self._courier, self._fence = courier, fence
+        self.fenced = fence is not None
         self._by_job: dict[str, ProgressReporter] = {}
 
     def of(self, job: Job, cards: CardMaker) -> ProgressReporter:
         """Return a job's reporter, started if it is new."""
         if job.id not in self._by_job:
-            reporter = ProgressReporter(cards, lambda card: self._courier.edit(job.id, job.address, card))
+            reporter = ProgressReporter(cards, lambda card: self._edit(job, card))
             reporter.start(f"progress-{job.id}")
             self._by_job[job.id] = reporter
         return self._by_job[job.id]
+
+    async def _edit(self, job: Job, card: Card) -> None:
+        if self._fence is not None and not await self._fence(job):
+            raise ReplyGone("another process has this job now")
+        await self._courier.edit(job.id, job.address, card)
 
     def tell_place(self, job: Job, cards: CardMaker, place: int, eta: Eta | None, *, reachable: bool) -> None:
         """Show a waiting job its place, the first one 1; `reachable` tells whether any server answers."""

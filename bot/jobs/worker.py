@@ -12,7 +12,7 @@ from bot.comfy.errors import ComfyError
 from bot.errors import new_reference
 from bot.jobs.fleet import Fleet, Server
 from bot.jobs.library import Library
-from bot.jobs.reporters import Reporters
+from bot.jobs.reporters import Fence, Reporters
 from bot.jobs.runner import JobRunner, OnStep, Retry
 from bot.model.job import Failure, FailureCode, Job, JobState
 from bot.replies.cards import Card, CardMaker
@@ -28,7 +28,7 @@ STOP_AT_SERVER_S = 5.0
 
 
 class Worker:
-    """Works jobs of any state. `on_step` hears of every step after it was committed."""
+    """Works jobs of any state. `on_step` hears of every step after it was committed; for `fence` see `Reporters`."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class Worker:
         fleet: Fleet,
         library: Library,
         courier: Courier,
-        on_step: OnStep = lambda _job: None,
+        fence: Fence | None = None,
     ) -> None:
         self._store, self._fleet, self._library = store, fleet, library
-        self.on_step = on_step
-        self.reporters = Reporters(courier)
+        self.on_step: OnStep = lambda _job: None
+        self.reporters = Reporters(courier, fence)
         self._runner = JobRunner(store, uploads, courier, self._stepped)
 
     def _stepped(self, job: Job) -> None:
@@ -110,6 +110,8 @@ class Worker:
 
     async def _back(self, job: Job) -> None:
         """Back into the queue, for another attempt."""
+        if self.reporters.fenced:
+            await self.reporters.stop(job.id)  # whoever has it next speaks of it
         if await self._store.move(job.id, job.attempt, job.state, JobState.QUEUED):
             self._stepped(replace(job, state=JobState.QUEUED, server=None, prompt_id=None))
 

@@ -56,19 +56,19 @@ class Sandbox:
 
 def sandbox_settings(discord_url: str, comfyui_url: str, data_dir: Path, **more: Any) -> Settings:
     """Return settings that reach the stand-ins and nothing else, whatever the environment says of Discord."""
-    return load_settings(
-        discord_token=BOT_TOKEN,
-        discord_api_url=discord_url,
-        discord_gateway_url=None,
-        discord_proxy=None,
-        discord_shard_ids=None,
-        discord_shard_count=None,
-        comfyui_servers=(ComfyServer(name="sandbox", url=comfyui_url),),
-        database_url=None,
-        data_dir=data_dir,
-        http_port=None,
-        **more,
-    )
+    fixed: dict[str, Any] = {
+        "discord_token": BOT_TOKEN,
+        "discord_api_url": discord_url,
+        "discord_gateway_url": None,
+        "discord_proxy": None,
+        "discord_shard_ids": None,
+        "discord_shard_count": None,
+        "comfyui_servers": (ComfyServer(name="sandbox", url=comfyui_url),),
+        "database_url": None,
+        "data_dir": data_dir,
+        "http_port": None,
+    }
+    return load_settings(**{**fixed, **more})
 
 
 @asynccontextmanager

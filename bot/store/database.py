@@ -6,7 +6,7 @@ costs one sync of the disk, not one each. On PostgreSQL every change has a trans
 
 import asyncio
 import importlib.resources
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -31,7 +31,7 @@ AWAY_S = 60.0
 """Seconds that a change waits for a PostgreSQL that is being restarted."""
 _MIGRATING = 4_241_001
 """The advisory lock of who migrates: many processes may start at once."""
-_KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+KEEPALIVES: Mapping[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 """A database host that is lost is noticed after about eleven seconds."""
 
 
@@ -141,6 +141,8 @@ async def open_database(url: str, *, alone: bool = False) -> AsyncGenerator[Data
             stack.enter_context(_alone(_file(engine.url)))
         try:
             await migrate(engine)
+        except ImportError as missing:
+            raise SettingsError([POSTGRES_ADVICE]) from missing
         except (SQLAlchemyError, CommandError, OSError) as fault:
             raise SettingsError([f"DATABASE_URL: the database cannot be opened ({type(fault).__name__})"]) from fault
         yield database
@@ -178,7 +180,7 @@ def _engine(url: str) -> AsyncEngine:
     try:
         if is_postgres(url):
             parsed = sa.make_url(libpq_url(url)).set(drivername="postgresql+psycopg")
-            options = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10, "connect_args": _KEEPALIVES}
+            options = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10, "connect_args": KEEPALIVES}
         else:
             parsed = sa.make_url(url)
         if parsed.drivername == "sqlite":

@@ -116,9 +116,9 @@ class JobStore:
         """Return how many jobs of a member wait."""
         return await self._database.read(lambda connection: _waiting(connection, jobs.c.member_id == member_id))
 
-    async def changed_since(self, moment: float) -> list[Job]:
-        """Return the jobs whose state has changed since a time, oldest first."""
-        return await self._select(jobs.c.changed_at >= moment)
+    async def changed_within(self, seconds: float) -> list[Job]:
+        """Return the jobs whose state has changed lately, oldest first."""
+        return await self._select(jobs.c.changed_at >= time.time() - seconds)
 
     async def counts(self) -> tuple[int, int]:
         """Return how many jobs wait, and how many run."""

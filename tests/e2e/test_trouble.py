@@ -42,7 +42,7 @@ async def test_requests_that_cannot_be_done_are_refused_at_once(max_: Person, sa
 
 
 async def test_one_member_cannot_flood_the_queue(slow_sandbox: Sandbox) -> None:
-    """With two on the machine and twenty waiting, the next request of the same member is refused politely; another member's is taken."""
+    """With twenty waiting with us, the same member's next request is refused politely; another member's is taken."""
     person, other = Person(slow_sandbox, "max"), Person(slow_sandbox, "noa")
     await asyncio.gather(*(person.says("imagine", prompt=f"{n}") for n in range(22)))
     await eventually(lambda: _has_waiting(slow_sandbox, person, 20), "there is still room")

@@ -179,8 +179,8 @@ async def test_a_failure_or_cancel_gives_the_cost_back(database: Database) -> No
     """What a job costs is spent when it is taken in, given back when it fails, and charged in part on note."""
     store = JobStore(database)
 
-    async def spent(job_id: str) -> float:
-        return await database.read(lambda one: one.scalar(jobs.select().with_only_columns(jobs.c.spent).where(jobs.c.id == job_id)))  # pyright: ignore[reportReturnType]  # fmt: skip
+    async def spent(job_id: str) -> float | None:
+        return await database.read(lambda one: one.scalar(select(jobs.c.spent).where(jobs.c.id == job_id)))
 
     for name in ("a", "b"):
         await store.add(job(name, claim=Claim(cost=4)))
@@ -232,7 +232,7 @@ async def test_only_what_has_changed_is_read_again(database: Database) -> None:
     await store.add(job("a", created_at=5.0))
     await store.add(job("b", created_at=5.0))
     await store.end("b", JobState.CANCELLED)
-    assert [one.id for one in await store.changed_since(100.0)] == ["b"]
+    assert [one.id for one in await store.changed_within(100.0)] == ["b"]
     assert [one.id for one in await store.in_guild([JobState.QUEUED], 2)] == ["a"]
 
 
