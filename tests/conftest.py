@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,20 +73,31 @@ def _admin_url() -> str:
     return os.environ.get("TEST_DATABASE_URL", POSTGRES)
 
 
+@contextmanager
+def fresh_postgres() -> Generator[str]:
+    """Make a database on a real PostgreSQL, and drop it at the end; raises psycopg.OperationalError without one."""
+    import psycopg  # noqa: PLC0415 - the extra may be missing
+
+    name = f"easel_test_{secrets.token_hex(6)}"
+    with psycopg.connect(_admin_url(), autocommit=True, connect_timeout=5) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield urlsplit(_admin_url())._replace(path=f"/{name}").geturl()
+    finally:
+        with psycopg.connect(_admin_url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def postgres_url() -> Generator[str]:
     """A fresh database on a real PostgreSQL; where there is none, the test is skipped aloud."""
     psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
-    name = f"easel_test_{secrets.token_hex(6)}"
-    try:
-        with psycopg.connect(_admin_url(), autocommit=True, connect_timeout=5) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-    except psycopg.OperationalError as fault:
-        pytest.skip(f"NO POSTGRESQL at TEST_DATABASE_URL or 127.0.0.1:5432: HALF THE STORE GOES UNTESTED ({fault})")
-    url = urlsplit(_admin_url())._replace(path=f"/{name}").geturl()
-    yield url
-    with psycopg.connect(_admin_url(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(fresh_postgres())
+        except psycopg.OperationalError as fault:
+            pytest.skip(f"NO POSTGRESQL at TEST_DATABASE_URL or 127.0.0.1:5432: HALF THE STORE GOES UNTESTED ({fault})")
+        yield url
 
 
 @pytest.fixture

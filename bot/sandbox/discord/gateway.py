@@ -28,6 +28,12 @@ class Session:
         self.seq = 0
         self.replay: deque[Json] = deque(maxlen=REPLAY)
         self.connection: Connection | None = None
+        self.shard: tuple[int, int] = (0, 1)
+
+    def has_guild(self, guild_id: str) -> bool:
+        """Tell whether a guild is one of this session's shard."""
+        number, count = self.shard
+        return (int(guild_id) >> 22) % count == number
 
     async def dispatch(self, event: str, data: Json) -> None:
         """Send an event, or keep it for a RESUME."""
@@ -73,9 +79,10 @@ class Gateway:
         self._acks: set[asyncio.Task[None]] = set()
 
     async def dispatch(self, event: str, data: Json) -> None:
-        """Send an event to every session (the sandbox has one shard)."""
+        """Send an event of the guild to every session of its shard."""
         for session in list(self.sessions.values()):
-            await session.dispatch(event, data)
+            if session.has_guild(self._world.guild_id):
+                await session.dispatch(event, data)
 
     @property
     def connected(self) -> bool:
@@ -129,12 +136,15 @@ class Gateway:
         self.sessions = {key: old for key, old in self.sessions.items() if old.connection is not None}
         session = Session()
         session.connection = connection
+        number, count = data.get("shard") or (0, 1)
+        session.shard = (int(number), int(count))
         self.sessions[session.id] = session
         world = self._world
         ready = {
             "v": 10,
             "user": world.bot.user() | {"verified": True, "mfa_enabled": False, "email": None},
-            "guilds": [{"id": world.guild_id, "unavailable": True}],
+            "guilds": [{"id": world.guild_id, "unavailable": True}] if session.has_guild(world.guild_id) else [],
+            "shard": list(session.shard),
             "session_id": session.id,
             "resume_gateway_url": world.base_url.replace("http", "ws", 1),
             "application": {"id": world.application_id, "flags": 0},
@@ -144,7 +154,8 @@ class Gateway:
             "relationships": [],
         }
         await session.dispatch("READY", ready)
-        await session.dispatch("GUILD_CREATE", world.guild())
+        if session.has_guild(world.guild_id):
+            await session.dispatch("GUILD_CREATE", world.guild())
         world.tell("BOT", {"online": True})
         return session
 

@@ -60,6 +60,7 @@ class Rest:
             ("PATCH", own + "/messages/{message_id}", self.edit_webhook_message),
             ("DELETE", own + "/messages/{message_id}", self.delete_webhook_message),
             ("POST", "/channels/{channel_id}/messages", self.send),
+            ("GET", "/channels/{channel_id}/messages", self.channel_messages),
             ("GET", message, self.channel_message),
             ("PATCH", message, self.edit_channel_message),
             ("DELETE", message, self.delete_channel_message),
@@ -276,7 +277,12 @@ class Rest:
         """POST a message."""
         channel = self._visible_channel(request)
         body, files = await _read(request)
-        message = Message(self._world.new_id(), channel, self._world.bot.user())
+        nonce = str(body["nonce"]) if body.get("nonce") is not None else None
+        if nonce is not None and body.get("enforce_nonce"):
+            for known in self._world.messages.values():
+                if known.nonce == nonce and known.channel_id == channel:
+                    return json_answer(known.json())
+        message = Message(self._world.new_id(), channel, self._world.bot.user(), nonce=nonce)
         self._fill(message, body, files, webhook=False)
         self._world.messages[message.id] = message
         self._world.show(message, "MESSAGE_CREATE")
@@ -297,6 +303,17 @@ class Rest:
         if message is None or message.deleted or message.channel_id != channel or message.only_for is not None:
             raise Refused(404, 10008, "Unknown Message")
         return message
+
+    async def channel_messages(self, request: web.Request) -> web.Response:
+        """GET the newest messages of a channel, newest first."""
+        channel = self._visible_channel(request)
+        seen = [
+            message
+            for message in self._world.messages.values()
+            if message.channel_id == channel and not message.deleted and message.only_for is None
+        ]
+        seen.sort(key=lambda message: int(message.id), reverse=True)
+        return json_answer([message.json() for message in seen[: int(request.query.get("limit", 50))]])
 
     async def channel_message(self, request: web.Request) -> web.Response:
         """GET a message."""

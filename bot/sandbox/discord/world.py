@@ -182,6 +182,7 @@ class Message:
     interaction: Json | None = None
     application_id: str | None = None
     edits: int = 0
+    nonce: str | None = None
 
     def json(self) -> Json:
         """Return the message object."""
