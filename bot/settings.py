@@ -177,7 +177,7 @@ class Settings(BaseSettings):
         """The database address for SQLAlchemy; a file in `DATA_DIR` unless `DATABASE_URL` says otherwise."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite+aiosqlite:///{self.data_dir / 'easel.sqlite3'}"
+        return f"sqlite:///{self.data_dir / 'easel.sqlite3'}"
 
     @property
     def shares_database(self) -> bool:

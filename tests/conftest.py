@@ -77,15 +77,16 @@ def _admin_url() -> str:
 def fresh_postgres() -> Generator[str]:
     """Make a database on a real PostgreSQL, and drop it at the end; raises psycopg.OperationalError without one."""
     import psycopg  # noqa: PLC0415 - the extra may be missing
+    from psycopg.sql import SQL, Identifier  # noqa: PLC0415
 
     name = f"easel_test_{secrets.token_hex(6)}"
     with psycopg.connect(_admin_url(), autocommit=True, connect_timeout=5) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
     try:
         yield urlsplit(_admin_url())._replace(path=f"/{name}").geturl()
     finally:
         with psycopg.connect(_admin_url(), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
 @pytest.fixture

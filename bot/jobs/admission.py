@@ -91,12 +91,15 @@ class Admission:
         Raises:
             RequestError: no server would take it; the words are those of the first.
         """
-        able = [
-            one for one in self._fleet.servers.values() if one.node_list and self._fleet.can_run(template, one.name)
-        ]
-        faults = [fault for one in able if (fault := rehearsed(template, request, one)) is not None]
-        if faults and len(faults) == len(able):
-            raise faults[0]
+        first: RequestError | None = None
+        for server in self._fleet.servers.values():
+            if server.node_list and self._fleet.can_run(template, server.name):
+                fault = rehearsed(template, request, server)
+                if fault is None:
+                    return
+                first = first or fault
+        if first is not None:
+            raise first
 
     def can_run(self, request: Request, server: str) -> bool:
         """Tell whether a server can run a request: its template, and what its prompts name."""

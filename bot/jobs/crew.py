@@ -42,34 +42,34 @@ class Crew:
     """An embedded crew. Nothing happens until it runs."""
 
     def __init__(self, means: Means) -> None:
-        self._worker = Worker(means.store, means.uploads, means.fleet, means.library, means.courier)
-        self._hands = hands = Hands(self._worker.work)
-        self._leader = Leader(
+        self.worker = Worker(means.store, means.uploads, means.fleet, means.library, means.courier)
+        self.hands = hands = Hands(self.worker.work)
+        self.leader = Leader(
             Parts(
                 store=means.store,
                 fleet=means.fleet,
                 admission=means.admission,
                 scheduler=Scheduler(means.limits, means.shares),
                 estimator=Estimator(),
-                worker=self._worker,
+                worker=self.worker,
                 hands=hands,
                 dispatcher=LocalDispatcher(hands),
             )
         )
-        self._worker.on_step = self._leader.learn
-        means.library.on_change.append(self._leader.wake)
+        self.worker.on_step = self.leader.learn
+        means.library.on_change.append(self.leader.wake)
         self.desk = Desk(
-            means.store, means.admission, means.library, means.fleet, means.limits, self._places, self._leader.learn
+            means.store, means.admission, means.library, means.fleet, means.limits, self._places, self.leader.learn
         )
 
     async def _places(self, job_ids: Collection[str]) -> Mapping[str, Place]:
-        return self._leader.board.of(job_ids)
+        return self.leader.board.of(job_ids)
 
     async def run(self) -> None:
         """Lead and work until cancelled; then take nothing new, stop telling, wait a little for last words."""
         try:
-            await self._leader.run()
+            await self.leader.run()
         finally:
             self.desk.closed = True
-            await self._worker.reporters.stop_all()
-            await self._hands.stop(self._worker.delivering, STOP_S)
+            await self.worker.reporters.stop_all()
+            await self.hands.stop(self.worker.delivering, STOP_S)

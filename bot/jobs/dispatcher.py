@@ -1,14 +1,11 @@
 """How an assigned job comes to whoever works it. Embedded: a task on this process's loop; nothing polls."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.worker import Hands
 from bot.model.job import Job
-
-Along = Callable[[AsyncConnection], Awaitable[None]]
+from bot.store.database import Along
 
 
 class Dispatcher(Protocol):

@@ -89,6 +89,8 @@ class Fleet:
         self.on_lost: list[Callable[[str], None]] = []
         self.news = asyncio.Event()
         """Set at every change, for who waits for a server."""
+        self.version = 0
+        """Goes up whenever what servers can run may have changed."""
         self._stale: set[str] = set()
         self._hurry: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self.servers}
         self._fits: dict[tuple[str, str], bool] = {}
@@ -211,6 +213,7 @@ class Fleet:
     def forget(self) -> None:
         """Forget which templates fit: one of them, or a node list, was read anew."""
         self._fits.clear()
+        self.version += 1
 
     def _changed(self) -> None:
         for listener in self.on_change:

@@ -69,6 +69,7 @@ class Leader:
         self._wake, self._news = asyncio.Event(), asyncio.Event()
         self._far: set[str] = set()
         """Jobs that were told their place."""
+        self._able: dict[str, tuple[int, dict[str, bool]]] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -114,6 +115,7 @@ class Leader:
         self.wake()
 
     def _free(self, job_id: str, *, unused: float = 0.0) -> None:
+        self._able.pop(job_id, None)
         self._parts.scheduler.gone(job_id, unused=unused)
         self._parts.fleet.leave(job_id)
 
@@ -134,7 +136,7 @@ class Leader:
         self._parts.fleet.on_change.append(self.wake)
         self._parts.fleet.on_lost.append(self._server_lost)
         try:
-            while not await self._patiently(self._recover):
+            while not await self._patiently(self.recover):
                 pass
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._rounds(), name="leader-rounds")
@@ -147,7 +149,8 @@ class Leader:
             self._parts.fleet.on_change.remove(self.wake)
             self._parts.fleet.on_lost.remove(self._server_lost)
 
-    async def _recover(self) -> bool:
+    async def recover(self) -> bool:
+        """Learn of everything that lives, and see to what nobody works; True, for it is done."""
         parts = self._parts
         for job in await parts.store.measured(REMEMBERED):
             parts.estimator.learn(job.request.template, job.server or "", job.claim.cost, job.run_s or 0.0)
@@ -209,7 +212,14 @@ class Leader:
             self._free(job.id)
 
     def _can_run(self, job_id: str, server: str) -> bool:
-        return self._parts.admission.can_run(self._parts.jobs[job_id].request, server)
+        """Tell whether a server can run a job; asked again and again, and answered anew when the servers changed."""
+        version, known = self._able.get(job_id, (-1, {}))
+        if version != self._parts.fleet.version:
+            known = {}
+            self._able[job_id] = (self._parts.fleet.version, known)
+        if server not in known:
+            known[server] = self._parts.admission.can_run(self._parts.jobs[job_id].request, server)
+        return known[server]
 
     def _drop_unfit(self) -> None:
         """A job that no server can run any more does not wait for ever."""

@@ -21,14 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.jobs.board import NOTE, Place, places_in
 from bot.jobs.crew import STOP_S, Means
 from bot.jobs.desk import Desk
-from bot.jobs.dispatcher import Along
 from bot.jobs.estimate import Estimator
 from bot.jobs.fleet import Server
 from bot.jobs.leader import Leader, Parts
 from bot.jobs.scheduler import Scheduler
 from bot.jobs.worker import Hands, Worker
 from bot.model.job import Job, JobState
-from bot.store.database import KEEPALIVES, Database, libpq_url
+from bot.store.database import KEEPALIVES, Along, Database, libpq_url
 from bot.store.jobs import BELL
 from bot.store.notes import NoteStore
 
@@ -119,7 +118,7 @@ class Carrier:
     async def again(self, job: Job) -> None:
         """Put a job into its server's queue once more."""
         log.info("job.carried_again", job=job.id, attempt=job.attempt)
-        await self._database.write(self.along(job))
+        await self._database.write(lambda _connection: True, self.along(job))
 
     async def stop_work(self, job: Job) -> bool:
         """Take a job out of its queue, or have its worker end it; False if no worker had it."""
@@ -141,10 +140,7 @@ class Carrier:
             "FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND task_name = :task"
         )
 
-        async def question(connection: AsyncConnection) -> Sequence[Any]:
-            return (await connection.execute(query, {"task": TASK})).all()
-
-        return await self._database.read(question)
+        return await self._database.read(lambda connection: connection.execute(query, {"task": TASK}).all())
 
     async def revive(self) -> None:
         """Give the jobs of dead workers to others (stalled jobs are detected, not retried, by Procrastinate itself)."""
@@ -159,10 +155,10 @@ class SharedCrew:
     def __init__(self, means: Means, url: str, database: Database) -> None:
         self._means, self._url = means, url
         self._notes = NoteStore(database)
-        self._worker = Worker(
+        self.worker = Worker(
             means.store, means.uploads, means.fleet, means.library, means.courier, fence=self._is_still_ours
         )
-        self._hands = Hands(self._worker.work)
+        self._hands = Hands(self.worker.work)
         self._carrier = Carrier(url, database, self._work)
         self._leader: Leader | None = None
         self.desk = Desk(
@@ -192,8 +188,8 @@ class SharedCrew:
 
     async def _stop(self) -> None:
         self.desk.closed = True
-        await self._worker.reporters.stop_all()
-        await self._hands.stop(self._worker.delivering, STOP_S)
+        await self.worker.reporters.stop_all()
+        await self._hands.stop(self.worker.delivering, STOP_S)
 
     # Working
 
@@ -201,7 +197,7 @@ class SharedCrew:
         """Work what the row says, if this attempt is still the one."""
         job = await self._means.store.get(job_id)
         if job is not None and job.attempt == attempt:
-            await self._worker.work(job)
+            await self.worker.work(job)
 
     async def _is_still_ours(self, job: Job) -> bool:
         """Tell whether a job may still be spoken of from here: a process that slept may have been given up."""
@@ -235,20 +231,20 @@ class SharedCrew:
                 admission=means.admission,
                 scheduler=Scheduler(means.limits, means.shares),
                 estimator=Estimator(),
-                worker=self._worker,
+                worker=self.worker,
                 hands=self._hands,
                 dispatcher=self._carrier,
             )
         )
         means.library.on_change.append(leader.wake)
-        self._leader, self._worker.on_step = leader, leader.learn
+        self._leader, self.worker.on_step = leader, leader.learn
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(leader.run(), name="leader-run")
                 group.create_task(self._listen(lock, leader), name="leader-bell")
                 group.create_task(self._look(leader), name="leader-look")
         finally:
-            self._leader, self._worker.on_step = None, lambda _job: None
+            self._leader, self.worker.on_step = None, lambda _job: None
             means.library.on_change.remove(leader.wake)
 
     async def _listen(self, lock: psycopg.AsyncConnection[Any], leader: Leader) -> None:

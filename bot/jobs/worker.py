@@ -170,7 +170,7 @@ class Hands:
     """The tasks of one process: one for each job and attempt that is worked here."""
 
     def __init__(self, work: Callable[[Job], Awaitable[None]]) -> None:
-        self._work = work
+        self.work = work
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     def begin(self, job: Job) -> None:
@@ -183,7 +183,7 @@ class Hands:
         task.add_done_callback(lambda done: self._ended(key, done))
 
     async def _begun(self, job: Job) -> None:
-        await self._work(job)
+        await self.work(job)
 
     def _ended(self, key: tuple[str, int], task: asyncio.Task[None]) -> None:
         if self._tasks.get(key) is task:

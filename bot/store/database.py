@@ -1,15 +1,16 @@
 """The database: SQLite by default, PostgreSQL by its address; opening, migrating, reading, writing.
 
-On SQLite one task writes, and what is asked of it meanwhile goes into one transaction with what waits already: a burst
-costs one sync of the disk, not one each. On PostgreSQL every change has a transaction and a connection of its own.
+Statements are written once, as functions of a connection. On SQLite one thread writes, and what is asked of it
+meanwhile goes into one transaction: a burst costs one sync of the disk, and threads change once, not at each statement.
 """
 
 import asyncio
 import importlib.resources
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import filelock
 import sqlalchemy as sa
@@ -24,87 +25,140 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot.errors import SettingsError
 
 Found = TypeVar("Found")
-Change: TypeAlias = Callable[[AsyncConnection], Awaitable[Found]]
+Work: TypeAlias = Callable[[sa.Connection], Found]
+"""A piece of a transaction. On PostgreSQL it runs in SQLAlchemy's greenlet, on SQLite in a thread."""
+Along: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
+"""What goes into a PostgreSQL transaction besides, in its own terms."""
 
 POSTGRES_ADVICE = "DATABASE_URL: PostgreSQL needs the extra: uv sync --extra postgres"
 AWAY_S = 60.0
 """Seconds that a change waits for a PostgreSQL that is being restarted."""
+READERS = 2
 _MIGRATING = 4_241_001
 """The advisory lock of who migrates: many processes may start at once."""
 KEEPALIVES: Mapping[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 """A database host that is lost is noticed after about eleven seconds."""
 
 
-class Database:
-    """One open database. `engine` is for who needs more than `read` and `write`."""
+class Database(Protocol):
+    """One open database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    shared: bool
+    """Whether other processes may work on it at the same time."""
+
+    async def read(self, question: Work[Found]) -> Found:
+        """Ask; begun is finished, also when the asker is cancelled."""
+        ...
+
+    async def write(self, change: Work[Found], along: Along | None = None) -> Found:
+        """Commit a change; begun is finished, also when the asker is cancelled. It may be run again after a fault.
+
+        `along` is done in the same transaction, if the change returned something true.
+        """
+        ...
+
+
+class SqliteDatabase:
+    """A file, or memory. One thread writes; what is asked of it meanwhile is committed together."""
+
+    shared = False
+
+    def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self.shared = engine.dialect.name == "postgresql"
-        """Whether other processes may work on it at the same time."""
-        self._waiting: list[tuple[Change[Any], asyncio.Future[Any]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._writer = ThreadPoolExecutor(1, "store-writer")
+        self._readers = ThreadPoolExecutor(READERS, "store-reader") if _file(engine.url) else self._writer
+        self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+        self._writing: asyncio.Task[None] | None = None
 
-    async def read(self, question: Change[Found]) -> Found:
-        """Ask in a connection of its own; begun is finished, also when the asker is cancelled."""
+    async def read(self, question: Work[Found]) -> Found:
+        """See `Database`."""
 
-        async def asked() -> Found:
-            async with self.engine.connect() as connection:
-                return await question(connection)
+        def asked() -> Found:
+            with self.engine.connect() as connection:
+                return question(connection)
 
-        return await _finished(asyncio.create_task(self._patiently(asked), name="store-read"))
+        return await _finished(asyncio.get_running_loop().run_in_executor(self._readers, asked))
 
-    async def write(self, change: Change[Found]) -> Found:
-        """Commit a change; begun is finished, also when the asker is cancelled. It may be run again after a fault."""
-        if self.shared:
-
-            async def alone() -> Found:
-                async with self.engine.begin() as connection:
-                    return await change(connection)
-
-            return await _finished(asyncio.create_task(self._patiently(alone), name="store-write"))
+    async def write(self, change: Work[Found], along: Along | None = None) -> Found:
+        """See `Database`; there is nothing to go along here."""
+        del along
         outcome: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         self._waiting.append((change, outcome))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_waiting(), name="store-writer")
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_waiting(), name="store-writer")
         return await _finished(outcome)
 
     async def close(self) -> None:
         """Finish what is being written, and let go."""
-        if self._writer is not None:
-            await asyncio.wait({self._writer})
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+        await asyncio.to_thread(self._writer.shutdown)
+        await asyncio.to_thread(self._readers.shutdown)
+        self.engine.dispose()
+
+    async def _write_waiting(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            outcomes = await loop.run_in_executor(self._writer, self._wrote, [change for change, _ in batch])
+            for (_, outcome), (value, fault) in zip(batch, outcomes, strict=True):
+                if fault is not None:
+                    outcome.set_exception(fault)
+                else:
+                    outcome.set_result(value)
+
+    def _wrote(self, batch: list[Work[Any]]) -> list[tuple[Any, Exception | None]]:
+        """Commit changes together; if that fails, one by one: one of them is at fault, the others must not suffer."""
+        try:
+            with self.engine.begin() as connection:
+                return [(change(connection), None) for change in batch]
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
+            if len(batch) == 1:
+                return [(None, fault)]
+            return [outcome for change in batch for outcome in self._wrote([change])]
+
+
+class PostgresDatabase:
+    """A PostgreSQL. Every change has a transaction and a connection of its own; a restart is waited for."""
+
+    shared = True
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    async def read(self, question: Work[Found]) -> Found:
+        """See `Database`."""
+
+        async def asked() -> Found:
+            async with self.engine.connect() as connection:
+                return await connection.run_sync(question)
+
+        return await _finished(asyncio.create_task(self._patiently(asked), name="store-read"))
+
+    async def write(self, change: Work[Found], along: Along | None = None) -> Found:
+        """See `Database`."""
+
+        async def committed() -> Found:
+            async with self.engine.begin() as connection:
+                found = await connection.run_sync(change)
+                if found and along is not None:
+                    await along(connection)
+                return found
+
+        return await _finished(asyncio.create_task(self._patiently(committed), name="store-write"))
+
+    async def close(self) -> None:
+        """Let go."""
         await self.engine.dispose()
 
     async def _patiently(self, work: Callable[[], Awaitable[Found]]) -> Found:
-        """A PostgreSQL that drops its connections is coming back; SQLite has no such excuse."""
-        if not self.shared:
-            return await work()
+        """A PostgreSQL that drops its connections is coming back."""
         async for attempt in stamina.retry_context(
             on=_is_away, attempts=None, timeout=AWAY_S, wait_initial=0.05, wait_max=2
         ):
             with attempt:
                 return await work()
         raise AssertionError  # stamina returns or raises
-
-    async def _write_waiting(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            if not await self._wrote(batch) and len(batch) > 1:
-                for one in batch:  # one of them is at fault, the others must not suffer
-                    await self._wrote([one])
-
-    async def _wrote(self, batch: list[tuple[Change[Any], asyncio.Future[Any]]]) -> bool:
-        """Commit changes together; False if they could not be, which a single one is told."""
-        try:
-            async with self.engine.begin() as connection:
-                found = [await change(connection) for change, _ in batch]
-        except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
-            if len(batch) == 1:
-                batch[0][1].set_exception(fault)
-            return False
-        for (_, outcome), value in zip(batch, found, strict=True):
-            outcome.set_result(value)
-        return True
 
 
 async def _finished(outcome: asyncio.Future[Found]) -> Found:
@@ -125,7 +179,7 @@ def _is_away(fault: Exception) -> bool:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, alone: bool = False) -> AsyncGenerator[Database]:
+async def open_database(url: str, *, alone: bool = False) -> AsyncGenerator[SqliteDatabase | PostgresDatabase]:
     """Open the database, bring its tables up to date, and close it at the end.
 
     With `alone`, a second process that asks for the same SQLite file is refused until this one is gone.
@@ -133,14 +187,13 @@ async def open_database(url: str, *, alone: bool = False) -> AsyncGenerator[Data
     Raises:
         SettingsError: the address cannot be used, or another process is there.
     """
-    engine = _engine(url)
+    database = _database(url)
     async with AsyncExitStack() as stack:
-        database = Database(engine)
         stack.push_async_callback(database.close)
-        if alone and not database.shared:
-            stack.enter_context(_alone(_file(engine.url)))
+        if alone and isinstance(database, SqliteDatabase):
+            stack.enter_context(_alone(_file(database.engine.url)))
         try:
-            await migrate(engine)
+            await database.write(_migrate)
         except ImportError as missing:
             raise SettingsError([POSTGRES_ADVICE]) from missing
         except (SQLAlchemyError, CommandError, OSError) as fault:
@@ -148,21 +201,16 @@ async def open_database(url: str, *, alone: bool = False) -> AsyncGenerator[Data
         yield database
 
 
-async def migrate(engine: AsyncEngine) -> None:
+def _migrate(connection: sa.Connection) -> None:
     """Run the migrations that this database has not had."""
     scripts = importlib.resources.files("bot.store") / "migrations"
     config = Config()
     config.set_main_option("script_location", str(scripts))
     config.set_main_option("path_separator", "os")
-
-    def upgrade(connection: sa.Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-    async with engine.begin() as connection:
-        await connection.run_sync(upgrade)
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def is_postgres(url: str) -> bool:
@@ -175,27 +223,35 @@ def libpq_url(url: str) -> str:
     return "postgresql:" + url.partition(":")[2]
 
 
-def _engine(url: str) -> AsyncEngine:
-    options: dict[str, Any] = {}
+def _database(url: str) -> SqliteDatabase | PostgresDatabase:
     try:
         if is_postgres(url):
             parsed = sa.make_url(libpq_url(url)).set(drivername="postgresql+psycopg")
-            options = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10, "connect_args": KEEPALIVES}
-        else:
-            parsed = sa.make_url(url)
-        if parsed.drivername == "sqlite":
-            parsed = parsed.set(drivername="sqlite+aiosqlite")
-        if (path := _file(parsed)) is not None:
+            return PostgresDatabase(
+                create_async_engine(
+                    parsed,
+                    hide_parameters=True,
+                    pool_pre_ping=True,
+                    pool_size=10,
+                    max_overflow=10,
+                    connect_args=dict(KEEPALIVES),
+                )
+            )
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            raise SettingsError(["DATABASE_URL: must be the address of a SQLite file or of a PostgreSQL"])
+        parsed = parsed.set(drivername="sqlite")
+        path = _file(parsed)
+        if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(parsed, hide_parameters=True, **options)
+        pool = {} if path else {"poolclass": sa.StaticPool, "connect_args": {"check_same_thread": False}}
+        engine = sa.create_engine(parsed, hide_parameters=True, **pool)
     except ImportError as missing:
-        advice = POSTGRES_ADVICE if is_postgres(url) else "DATABASE_URL: its driver is not installed"
-        raise SettingsError([advice]) from missing
+        raise SettingsError([POSTGRES_ADVICE]) from missing
     except (SQLAlchemyError, OSError, ValueError) as fault:
         raise SettingsError([f"DATABASE_URL: cannot be used ({type(fault).__name__})"]) from fault
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _pragmas)
-    return engine
+    event.listen(engine, "connect", _pragmas)
+    return SqliteDatabase(engine)
 
 
 def _file(url: sa.URL) -> Path | None:

@@ -4,14 +4,14 @@ On a shared database every change also rings a bell (NOTIFY) in its own transact
 the row. The row is the truth.
 """
 
+import functools
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model.job import (
     ENDED,
@@ -28,7 +28,7 @@ from bot.model.job import (
 )
 from bot.model.jsontree import JsonObject, obj
 from bot.model.request import Request
-from bot.store.database import Database
+from bot.store.database import Along, Database, Work
 from bot.store.tables import jobs, results
 
 log = structlog.get_logger()
@@ -40,8 +40,6 @@ _MARKS = ("attempt", "prompt_id")
 """Columns by which a step is known to be ours."""
 
 Full: TypeAlias = Literal["member", "guild"]
-Along: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
-"""What else goes into the same transaction."""
 
 
 class JobStore:
@@ -53,31 +51,31 @@ class JobStore:
     async def add(self, job: Job, *, member_limit: int | None = None, guild_limit: int | None = None) -> Full | None:
         """Insert a new job, unless its member or its guild has that many waiting already: then say which."""
 
-        async def change(connection: AsyncConnection) -> Full | None:
-            if await connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job.id)):
+        def change(connection: sa.Connection) -> Full | None:
+            if self._database.shared and connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job.id)):
                 return None  # it was committed, only the answer got lost
-            await self._one_at_a_time(connection, job.request)
-            for limit, column, whose in (
-                (member_limit, jobs.c.member_id, job.request.member_id),
-                (guild_limit, jobs.c.guild_id, job.request.guild_id),
+            self._one_at_a_time(connection, job.request)
+            for limit, query, whose in (
+                (member_limit, _OF_MEMBER, job.request.member_id),
+                (guild_limit, _OF_GUILD, job.request.guild_id),
             ):
-                if limit is not None and await _waiting(connection, column == whose) >= limit:
-                    return "member" if column is jobs.c.member_id else "guild"
-            await connection.execute(jobs.insert().values(_row(job)))
-            await self._ring(connection, job.id)
+                if limit is not None and (connection.scalar(query, {"whose": whose}) or 0) >= limit:
+                    return "member" if query is _OF_MEMBER else "guild"
+            connection.execute(jobs.insert(), _row(job))
+            self._ring(connection, job.id)
             return None
 
         return await self._database.write(change)
 
-    async def _one_at_a_time(self, connection: AsyncConnection, request: Request) -> None:
+    def _one_at_a_time(self, connection: sa.Connection, request: Request) -> None:
         """Two requests of one guild that come at once in two processes must not both take the last place."""
         if self._database.shared:
             whose = request.guild_id or request.member_id
-            await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:whose)"), {"whose": whose})
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:whose)"), {"whose": whose})
 
-    async def _ring(self, connection: AsyncConnection, job_id: str) -> None:
+    def _ring(self, connection: sa.Connection, job_id: str) -> None:
         if self._database.shared:
-            await connection.execute(sa.text("SELECT pg_notify(:bell, :job)"), {"bell": BELL, "job": job_id})
+            connection.execute(sa.text("SELECT pg_notify(:bell, :job)"), {"bell": BELL, "job": job_id})
 
     # Reading
 
@@ -114,7 +112,7 @@ class JobStore:
 
     async def waiting_of(self, member_id: int) -> int:
         """Return how many jobs of a member wait."""
-        return await self._database.read(lambda connection: _waiting(connection, jobs.c.member_id == member_id))
+        return await self._database.read(lambda one: one.scalar(_OF_MEMBER, {"whose": member_id}) or 0)
 
     async def changed_within(self, seconds: float) -> list[Job]:
         """Return the jobs whose state has changed lately, oldest first."""
@@ -123,19 +121,17 @@ class JobStore:
     async def counts(self) -> tuple[int, int]:
         """Return how many jobs wait, and how many run."""
 
-        async def question(connection: AsyncConnection) -> tuple[int, int]:
-            running = await connection.scalar(
-                sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == JobState.RUNNING)
-            )
-            return await _waiting(connection), running or 0
+        def question(connection: sa.Connection) -> tuple[int, int]:
+            running = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == JobState.RUNNING)
+            return connection.scalar(_waiting()) or 0, connection.scalar(running) or 0
 
         return await self._database.read(question)
 
     async def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Job]:
         query = jobs.select().where(*conditions).order_by(jobs.c.created_at, jobs.c.id)
 
-        async def question(connection: AsyncConnection) -> list[Job]:
-            found = [_readable(row) for row in await connection.execute(query)]
+        def question(connection: sa.Connection) -> list[Job]:
+            found = [_readable(row) for row in connection.execute(query)]
             return [job for job in found if job is not None]
 
         return await self._database.read(question)
@@ -159,7 +155,7 @@ class JobStore:
             "attempt": attempt + 1,
             "expected_s": expected_s,
         }
-        return await self._step(job_id, attempt, JobState.QUEUED, JobState.ASSIGNED, values, along)
+        return await self._step(job_id, attempt, JobState.QUEUED, JobState.ASSIGNED, values, along=along)
 
     async def move(self, job_id: str, attempt: int, source: JobState, target: JobState) -> bool:
         """Take one step; False if the job is no longer there, or another attempt has it."""
@@ -170,20 +166,19 @@ class JobStore:
     ) -> bool:
         """Running → delivering, with what was made, by which recipe, and the seconds it took; False as `move`."""
 
-        async def along(connection: AsyncConnection) -> None:
-            await _replace_results(connection, job_id, found)
+        def also(connection: sa.Connection) -> None:
+            _replace_results(connection, job_id, found)
 
         values = {"run_s": run_s, "recipe": json.dumps(recipe, ensure_ascii=False)}
-        return await self._step(job_id, attempt, JobState.RUNNING, JobState.DELIVERING, values, along)
+        return await self._step(job_id, attempt, JobState.RUNNING, JobState.DELIVERING, values, also=also)
 
     async def delivered(self, job_id: str, attempt: int) -> bool:
         """Delivering → done; what was kept for the delivery is dropped. False as `move`."""
 
-        async def along(connection: AsyncConnection) -> None:
-            kept = results.update().where(results.c.job_id == job_id, results.c.data.is_not(None))
-            await connection.execute(kept.values(data=None))
+        def also(connection: sa.Connection) -> None:
+            connection.execute(_DROP_KEPT, {"job": job_id})
 
-        return await self._step(job_id, attempt, JobState.DELIVERING, JobState.DONE, {"told": True}, along)
+        return await self._step(job_id, attempt, JobState.DELIVERING, JobState.DONE, {"told": True}, also=also)
 
     async def end(
         self, job_id: str, target: JobState, failure: Failure | None = None, *, attempt: int | None = None
@@ -216,26 +211,22 @@ class JobStore:
         """Return what made a job's pictures; empty if it never began."""
         query = sa.select(jobs.c.recipe).where(jobs.c.id == job_id)
 
-        async def question(connection: AsyncConnection) -> JsonObject:
-            found = (await connection.execute(query)).scalar_one_or_none()
+        def question(connection: sa.Connection) -> JsonObject:
+            found = connection.execute(query).scalar_one_or_none()
             return obj(json.loads(found)) if found else {}
 
         return await self._database.read(question)
 
     async def add_results(self, job_id: str, found: Sequence[Result]) -> None:
         """Replace the results of a job."""
-
-        async def change(connection: AsyncConnection) -> None:
-            await _replace_results(connection, job_id, found)
-
-        await self._database.write(change)
+        await self._database.write(lambda connection: _replace_results(connection, job_id, found))
 
     async def results(self, job_id: str) -> list[Result]:
         """Return the results of a job in order."""
         query = results.select().where(results.c.job_id == job_id).order_by(results.c.number)
 
-        async def question(connection: AsyncConnection) -> list[Result]:
-            rows = await connection.execute(query)
+        def question(connection: sa.Connection) -> list[Result]:
+            rows = connection.execute(query)
             return [
                 Result(filename=row.filename, subfolder=row.subfolder, kind=row.kind, data=row.data) for row in rows
             ]
@@ -244,12 +235,8 @@ class JobStore:
 
     async def purge(self, before: float) -> int:
         """Forget the jobs that ended before a time, with their results; return how many."""
-
-        async def change(connection: AsyncConnection) -> int:
-            old = jobs.delete().where(jobs.c.state.in_(ENDED), jobs.c.changed_at < before)
-            return (await connection.execute(old)).rowcount
-
-        return await self._database.write(change)
+        old = jobs.delete().where(jobs.c.state.in_(ENDED), jobs.c.changed_at < before)
+        return await self._database.write(lambda connection: connection.execute(old).rowcount)
 
     async def _step(
         self,
@@ -258,50 +245,72 @@ class JobStore:
         source: JobState,
         target: JobState,
         values: dict[str, Any],
+        *,
+        also: Work[None] | None = None,
         along: Along | None = None,
     ) -> bool:
+        """Take a step, fenced; `also` and `along` belong to its transaction.
+
+        Tried again after a lost connection, the step may have been committed before; then its marks are ours.
+        """
         if target not in STEPS[source]:
             raise ValueError(f"a job does not go from {source} to {target}")
-        statement = jobs.update().where(jobs.c.id == job_id, jobs.c.state == source, jobs.c.attempt == attempt)
-        statement = statement.values(state=target, changed_at=time.time(), **values)
-        ours = [jobs.c[name] == value for name, value in {"attempt": attempt, **values}.items() if name in _MARKS]
-        taken = sa.select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.state == target, *ours)
-        return await self._change(statement, job_id, along, taken)
-
-    async def _change(
-        self,
-        statement: sa.Update,
-        job_id: str | None = None,
-        along: Along | None = None,
-        taken: sa.Select[Any] | None = None,
-    ) -> bool:
-        """Carry out a change; a `job_id` is announced.
-
-        Tried again after a lost connection, the change may have been committed: `taken` finds that out.
-        """
+        changed = {"state": target, "changed_at": time.time(), **values}
+        fence = {"of_job": job_id, "of_attempt": attempt, "of_state": source}
         tries = 0
 
-        async def change(connection: AsyncConnection) -> bool:
+        def change(connection: sa.Connection) -> bool:
             nonlocal tries
             tries += 1
-            if (await connection.execute(statement)).rowcount != 1:
-                again = self._database.shared and tries > 1
-                return again and taken is not None and await connection.scalar(taken) is not None
-            if along is not None:
-                await along(connection)
+            if connection.execute(_stepping(tuple(changed)), {**changed, **fence}).rowcount != 1:
+                ours = [
+                    jobs.c[name] == value for name, value in {"attempt": attempt, **values}.items() if name in _MARKS
+                ]
+                taken = sa.select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.state == target, *ours)
+                return self._database.shared and tries > 1 and connection.scalar(taken) is not None
+            if also is not None:
+                also(connection)
+            self._ring(connection, job_id)
+            return True
+
+        return await self._database.write(change, along)
+
+    async def _change(self, statement: sa.Update, job_id: str | None = None) -> bool:
+        """Carry out a change; a `job_id` is announced."""
+
+        def change(connection: sa.Connection) -> bool:
+            if connection.execute(statement).rowcount != 1:
+                return False
             if job_id is not None:
-                await self._ring(connection, job_id)
+                self._ring(connection, job_id)
             return True
 
         return await self._database.write(change)
 
 
-async def _waiting(connection: AsyncConnection, *whose: sa.ColumnElement[bool]) -> int:
-    query = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state.in_(WAITING), *whose)
-    return await connection.scalar(query) or 0
+@functools.cache
+def _stepping(columns: tuple[str, ...]) -> sa.Update:
+    """Return the compare-and-set that changes these columns; made once, for making it costs more than running it."""
+    fence = (
+        jobs.c.id == sa.bindparam("of_job"),
+        jobs.c.attempt == sa.bindparam("of_attempt"),
+        jobs.c.state == sa.bindparam("of_state"),
+    )
+    return jobs.update().where(*fence).values({name: sa.bindparam(name) for name in columns})
 
 
-async def _replace_results(connection: AsyncConnection, job_id: str, found: Sequence[Result]) -> None:
+def _waiting(*whose: sa.ColumnElement[bool]) -> sa.Select[int]:
+    return sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state.in_(list(WAITING)), *whose)
+
+
+_OF_MEMBER = _waiting(jobs.c.member_id == sa.bindparam("whose"))
+_OF_GUILD = _waiting(jobs.c.guild_id == sa.bindparam("whose"))
+_DROP_KEPT = (
+    results.update().where(results.c.job_id == sa.bindparam("job"), results.c.data.is_not(None)).values(data=None)
+)
+
+
+def _replace_results(connection: sa.Connection, job_id: str, found: Sequence[Result]) -> None:
     rows = [
         {
             "job_id": job_id,
@@ -313,9 +322,9 @@ async def _replace_results(connection: AsyncConnection, job_id: str, found: Sequ
         }
         for number, one in enumerate(found)
     ]
-    await connection.execute(results.delete().where(results.c.job_id == job_id))
+    connection.execute(results.delete().where(results.c.job_id == job_id))
     if rows:
-        await connection.execute(results.insert(), rows)
+        connection.execute(results.insert(), rows)
 
 
 def _failure_text(failure: Failure) -> str:

@@ -3,7 +3,7 @@
 import secrets
 import time
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import sqlalchemy as sa
 
 from bot.model.upload import Upload
 from bot.store.database import Database
@@ -28,8 +28,8 @@ class UploadStore:
             "created_at": time.time(),
         }
 
-        async def change(connection: AsyncConnection) -> None:
-            await connection.execute(uploads.insert().values(row))
+        def change(connection: sa.Connection) -> None:
+            connection.execute(uploads.insert().values(row))
 
         await self._database.write(change)
         return made
@@ -37,8 +37,8 @@ class UploadStore:
     async def get(self, upload_id: str) -> Upload | None:
         """Return a file, or None if it is not kept any more."""
 
-        async def question(connection: AsyncConnection) -> Upload | None:
-            row = (await connection.execute(uploads.select().where(uploads.c.id == upload_id))).one_or_none()
+        def question(connection: sa.Connection) -> Upload | None:
+            row = connection.execute(uploads.select().where(uploads.c.id == upload_id)).one_or_none()
             if row is None:
                 return None
             return Upload(id=row.id, ending=row.ending, data=row.data, transparent=row.transparent)
@@ -48,7 +48,7 @@ class UploadStore:
     async def purge(self, before: float) -> int:
         """Forget the files that came before a time; return how many."""
 
-        async def change(connection: AsyncConnection) -> int:
-            return (await connection.execute(uploads.delete().where(uploads.c.created_at < before))).rowcount
+        def change(connection: sa.Connection) -> int:
+            return connection.execute(uploads.delete().where(uploads.c.created_at < before)).rowcount
 
         return await self._database.write(change)

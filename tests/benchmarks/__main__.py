@@ -68,7 +68,7 @@ async def measure(rounds: int) -> list[str]:
 
 async def _ready(discord: Discord) -> None:
     async with asyncio.timeout(60):
-        while not discord.gateway.connected or not discord.world.commands:  # noqa: ASYNC110 - another process
+        while not discord.gateway.connected or not discord.world.commands:
             await asyncio.sleep(0.05)
         await asyncio.sleep(4)
 
@@ -122,8 +122,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     rounds = 10 if parser.parse_args().quick else 60
     lines = asyncio.run(measure(rounds))
-    print(f"{'':<58} {'median':>9} {'p95':>9} {'max':>9}     x base")  # noqa: T201 - what the command is for
-    print("\n".join(lines))  # noqa: T201
+    print(f"{'':<58} {'median':>9} {'p95':>9} {'max':>9}     x base")
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from tests.conftest import fresh_postgres
 from tests.faults.scenarios import EMBEDDED, SHARED, Scenario
 from tests.faults.world import Tally
 
-HEAD = f"{'':<52} {'jobs':>5} {'kills':>5} {'lost':>5} {'failed':>6} {'2x sent':>7} {'2x shown':>8} {'prompts':>7} {'s':>6}"
+HEAD = f"{'':<52}  jobs kills  lost failed 2x sent 2x shown prompts      s"
 
 
 def line(tally: Tally, where: str) -> str:

@@ -1,6 +1,6 @@
 """`python -m tests.faults.launch COMMAND …`: `easel COMMAND …`, killed (signal 9) at a forced point, once.
 
-`FAULT_POINT` names the point, `FAULT_AFTER` how often it is passed before, `FAULT_MARK` a file that says it has happened.
+`FAULT_POINT` names the point, `FAULT_AFTER` how often it is passed before, `FAULT_MARK` a file that says it is done.
 Nothing in the product knows of this.
 """
 

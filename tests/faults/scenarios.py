@@ -4,7 +4,8 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 from bot.sandbox.comfyui.worker import Pace
 from bot.sandbox.discord.faults import Fault
@@ -14,7 +15,7 @@ from tests.faults.world import Tally, World, scene
 SETTLE_S = 120.0
 SLOW = Pace(step_s=0.03)
 
-Scenario = Callable[[int, str | None], Awaitable[Tally]]
+Scenario: TypeAlias = Callable[[int, str | None], Coroutine[Any, Any, Tally]]
 """(number of jobs, address of a PostgreSQL or None for SQLite)"""
 
 

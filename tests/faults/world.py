@@ -192,7 +192,7 @@ class World:
         """Return the messages for which there is a row."""
         url = self.database_url or f"sqlite:///{self.data / 'easel.sqlite3'}"
         async with open_database(url) as database:
-            rows = await database.read(lambda one: one.execute(sa.select(jobs.c.message_id)))
+            rows = await database.read(lambda one: one.execute(sa.select(jobs.c.message_id)).all())
             return {str(row.message_id) for row in rows}
 
     def tally(self, name: str, *, resubmits: bool = False) -> Tally:
@@ -237,8 +237,12 @@ async def scene(
         try:
             yield world
         finally:
+            died = [name for name, process in world.processes.items() if process.returncode is not None]
             for name, process in list(world.processes.items()):
-                process.send_signal(signal.SIGCONT)
-                await world.kill(name)
-                del process
+                if process.returncode is None:
+                    process.send_signal(signal.SIGCONT)
+                    await world.kill(name)
             world.log.close()
+        if died:
+            words = (data / "easel.log").read_text(encoding="utf-8", errors="replace")
+            raise AssertionError(f"{', '.join(died)} ended unasked:\n{words[-4000:]}")

@@ -119,7 +119,7 @@ async def test_where_history_is_closed_the_nonce_does_it(sandbox: Sandbox, max_:
 
 
 async def test_what_only_the_member_may_see_goes_to_them(sandbox: Sandbox, max_: Person) -> None:
-    """An ephemeral reply whose token is dead, and one in a channel that is closed to the bot, become direct messages."""
+    """An ephemeral reply whose token is dead, and one in a channel closed to the bot, become direct messages."""
     job, message = await address_of(sandbox, max_)
     job = replace(job, address=replace(job.address, expires_at=0, ephemeral=True))
     await Courier(sandbox.app.bot).deliver(job, CARD, noted := Noted())

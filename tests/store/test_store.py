@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import SettingsError
 from bot.model.job import Claim, Failure, FailureCode, Job, JobState, ReplyAddress, Result
 from bot.model.request import Request, Size
-from bot.store.database import Database, open_database
+from bot.store.database import Database, PostgresDatabase, SqliteDatabase, open_database
 from bot.store.jobs import JobStore
 from bot.store.notes import NoteStore
 from bot.store.tables import jobs
@@ -47,8 +46,9 @@ async def database(url: str) -> AsyncGenerator[Database]:
 
 
 @pytest.fixture
-async def sqlite(tmp_path: Path) -> AsyncGenerator[Database]:
+async def sqlite(tmp_path: Path) -> AsyncGenerator[SqliteDatabase]:
     async with open_database(f"sqlite:///{tmp_path / 'own.sqlite3'}") as database:
+        assert isinstance(database, SqliteDatabase)
         yield database
 
 
@@ -134,14 +134,15 @@ async def test_notes_are_replaced(database: Database) -> None:
     assert await notes.read("x") == "2"
 
 
-async def test_writes_survive_a_power_cut(sqlite: Database) -> None:
+async def test_writes_survive_a_power_cut(sqlite: SqliteDatabase) -> None:
     """The file is in WAL mode with a full sync."""
-    async with sqlite.engine.connect() as connection:
-        assert (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar() == "wal"
-        assert (await connection.exec_driver_sql("PRAGMA synchronous")).scalar() == 2
+    assert await sqlite.read(lambda one: one.exec_driver_sql("PRAGMA journal_mode").scalar()) == "wal"
+    assert await sqlite.read(lambda one: one.exec_driver_sql("PRAGMA synchronous").scalar()) == 2
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle://x", "sqlite+aiosqlite:////proc/nowhere/x.sqlite3"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "oracle://x", "sqlite+aiosqlite:////proc/nowhere/x.sqlite3", "mysql://x/y"]
+)
 async def test_an_unusable_address_is_one_line(url: str) -> None:
     """A database that cannot be opened is told by the variable's name, without the address."""
     with pytest.raises(SettingsError) as caught:
@@ -236,12 +237,12 @@ async def test_only_what_has_changed_is_read_again(database: Database) -> None:
     assert [one.id for one in await store.in_guild([JobState.QUEUED], 2)] == ["a"]
 
 
-async def test_a_faulty_change_takes_no_other_with_it(sqlite: Database) -> None:
+async def test_a_faulty_change_takes_no_other_with_it(sqlite: SqliteDatabase) -> None:
     """Changes that are committed together: the one that fails is told, the others are committed all the same."""
     store = JobStore(sqlite)
 
-    async def faulty(connection: AsyncConnection) -> None:
-        await connection.execute(jobs.insert().values(id=None))
+    def faulty(connection: Connection) -> None:
+        connection.execute(jobs.insert().values(id=None))
 
     outcomes = await asyncio.gather(
         store.add(job("a")), sqlite.write(faulty), store.add(job("b")), return_exceptions=True
@@ -250,7 +251,7 @@ async def test_a_faulty_change_takes_no_other_with_it(sqlite: Database) -> None:
     assert {one.id for one in await store.live()} == {"a", "b"}
 
 
-async def test_a_burst_is_committed_together(sqlite: Database) -> None:
+async def test_a_burst_is_committed_together(sqlite: SqliteDatabase) -> None:
     """A hundred requests at once need a few commits, not a hundred."""
     store, commits = JobStore(sqlite), 0
 
@@ -258,7 +259,7 @@ async def test_a_burst_is_committed_together(sqlite: Database) -> None:
         nonlocal commits
         commits += 1
 
-    event.listen(sqlite.engine.sync_engine, "commit", count)
+    event.listen(sqlite.engine, "commit", count)
     await asyncio.gather(*(store.add(job(f"{n}")) for n in range(100)))
     assert commits <= 5
 
@@ -280,8 +281,8 @@ async def test_a_restart_of_postgres_is_waited_for(postgres_url: str) -> None:
         store = JobStore(database)
         await store.add(job("a"))
 
-        async def cut(connection: AsyncConnection) -> None:
-            await connection.exec_driver_sql(
+        def cut(connection: Connection) -> None:
+            connection.exec_driver_sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
@@ -290,13 +291,13 @@ async def test_a_restart_of_postgres_is_waited_for(postgres_url: str) -> None:
         assert await store.get("a") is not None
         tries = 0
 
-        async def breaks_once(connection: AsyncConnection) -> None:
+        def breaks_once(connection: Connection) -> None:
             nonlocal tries
             tries += 1
             if tries == 1:
-                pid = await connection.scalar(select(func.pg_backend_pid()))
-                await other.write(lambda one: one.exec_driver_sql(f"SELECT pg_terminate_backend({pid})"))
-            await connection.execute(jobs.update().values(template="again"))
+                own = connection.scalar(select(func.pg_backend_pid()))
+                connection.exec_driver_sql(f"SELECT pg_terminate_backend({own})")
+            connection.execute(jobs.update().values(template="again"))
 
         await database.write(breaks_once)
         assert tries == 2
@@ -305,6 +306,7 @@ async def test_a_restart_of_postgres_is_waited_for(postgres_url: str) -> None:
 async def test_a_step_whose_answer_was_lost_was_still_ours(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that was committed, but whose commit seemed to fail, counts as taken when it is tried again."""
     async with open_database(postgres_url) as database:
+        assert isinstance(database, PostgresDatabase)
         store = JobStore(database)
         await store.add(job("a"))
         patiently, lost = database._patiently, []
