@@ -85,6 +85,15 @@ class Assignment:
 
 
 @dataclass(slots=True)
+class _Place:
+    """A job that waits; `charge` is what its flow pays until the next one's turn: its cost, and those served early."""
+
+    arrival: int
+    ticket: Ticket
+    charge: float
+
+
+@dataclass(slots=True)
 class _Flow:
     """One member's jobs in one guild, in the order they came."""
 
@@ -94,7 +103,7 @@ class _Flow:
     priority: int = 0
     finish: float = 0.0
     start: float = 0.0
-    waiting: deque[tuple[int, Ticket]] = field(default_factory=deque[tuple[int, Ticket]])
+    waiting: deque[_Place] = field(default_factory=deque[_Place])
 
 
 def _key(ticket: Ticket) -> tuple[int | None, int]:
@@ -136,9 +145,9 @@ class Scheduler:
         self._guild_weight[flow.guild_id] = weight + flow.weight
         self._arrivals += 1
         if came_back is None:
-            flow.waiting.append((self._arrivals, ticket))
+            flow.waiting.append(_Place(self._arrivals, ticket, ticket.claim.cost))
         else:
-            flow.waiting.appendleft((0, ticket))
+            flow.waiting.appendleft(_Place(0, ticket, ticket.claim.cost))
         self._where[ticket.job_id] = flow
         self._members[ticket.member_id] += 1
 
@@ -161,12 +170,19 @@ class Scheduler:
             flow.finish = max(0.0, flow.finish - back)
             flow.start = max(0.0, flow.start - back)
 
-    def _take_out(self, job_id: str) -> None:
+    def _take_out(self, job_id: str, *, served: bool = False) -> None:
         flow = self._where.pop(job_id, None)
         if flow is None:
             return
-        place = next(place for place, (_, ticket) in enumerate(flow.waiting) if ticket.job_id == job_id)
-        del flow.waiting[place]
+        at = next(at for at, place in enumerate(flow.waiting) if place.ticket.job_id == job_id)
+        place = flow.waiting[at]
+        del flow.waiting[at]
+        charge = place.charge if served else place.charge - place.ticket.claim.cost
+        if at:  # who was passed by another of the same flow keeps their turn
+            flow.waiting[at - 1].charge += charge
+        elif charge:
+            flow.start += charge / self._rate(flow)
+            flow.finish = flow.start
         self._members[flow.member_id] -= 1
         if not self._members[flow.member_id]:
             del self._members[flow.member_id]
@@ -219,9 +235,9 @@ class Scheduler:
     def _turns_of(self, flow: _Flow) -> Iterator[_Turn]:
         start, rate = flow.start, self._rate(flow)
         lead = HEAD_START * flow.priority
-        for arrival, ticket in flow.waiting:
-            yield start - lead, arrival, ticket
-            start += ticket.claim.cost / rate
+        for place in flow.waiting:
+            yield start - lead, place.arrival, place.ticket
+            start += place.charge / rate
 
     def _turns(self) -> Iterator[_Turn]:
         """Yield the waiting jobs in fair order; only as many are looked at as are asked for."""
@@ -302,13 +318,9 @@ class Scheduler:
 
     def _serve(self, ticket: Ticket) -> None:
         """Charge a job to its member, and let virtual time go on."""
-        flow = self._where[ticket.job_id]
-        cost, rate = ticket.claim.cost, self._rate(flow)
-        self._virtual += cost / sum(self._share(guild) for guild in self._guild_weight)
-        flow.start += cost / rate
-        flow.finish = flow.start
+        self._virtual += ticket.claim.cost / sum(self._share(guild) for guild in self._guild_weight)
         self._running[ticket.job_id] = ticket
-        self._take_out(ticket.job_id)
+        self._take_out(ticket.job_id, served=True)
         starts = [flow.start for flow in self._flows.values() if flow.waiting]
         if starts:
             self._virtual = max(self._virtual, min(starts))

@@ -173,6 +173,36 @@ def test_a_loaded_model_is_kept_at_work_within_the_slack() -> None:
     assert SLACK / 2 <= passed <= 2 * SLACK + 2
 
 
+def test_a_members_own_jobs_pass_one_of_theirs_for_the_slack_only() -> None:
+    """A member who asks for more and more of a loaded model still gets their one job of another model in its turn."""
+    scheduler = Scheduler(FREE)
+    scheduler.add(ticket("other", 1, model="b"))
+    for number in range(500):
+        scheduler.add(ticket(f"same{number}", 1, model="a"))
+        planned = scheduler.plan([Seat(server="s", free=1, loaded=frozenset({"a"}))], anywhere)
+        scheduler.gone(planned[0].job_id)
+        if planned[0].job_id == "other":
+            assert number <= SLACK + 1
+            return
+    raise AssertionError("it starved")
+
+
+def test_what_was_served_early_is_paid_for() -> None:
+    """Two members get alike, though one's jobs are taken out of their turn for their model, or one is cancelled."""
+    scheduler = Scheduler(FREE)
+    scheduler.add(ticket("1-other", 1, model="b"))
+    flood(scheduler, 1, 200, model="a")
+    flood(scheduler, 2, 200, model="a")
+    served: list[str] = []
+    while len(served) < 60:
+        (planned,) = scheduler.plan([Seat(server="s", free=1, loaded=frozenset({"a"}))], anywhere)
+        scheduler.gone(planned.job_id)
+        served.append(planned.job_id[0])
+        if len(served) == 10:
+            scheduler.gone("1-other")
+    assert abs(served.count("1") - served.count("2")) <= 2
+
+
 def test_a_job_waits_for_its_warm_server_rather_than_load() -> None:
     """Where the model's own server is free sooner than loading takes, the job follows there; else it loads."""
     for busy_s, server in ((3.0, "warm"), (30.0, "cold")):
