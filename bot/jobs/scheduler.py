@@ -6,7 +6,9 @@ virtual time, so nobody earns credit by waiting elsewhere. A class is a head sta
 before is served first all the same, which is what ageing is for.
 
 Affinity: among the jobs whose turn comes within `SLACK`, a server takes one whose models it holds. Virtual time goes
-on, so nobody is passed over for longer than that.
+on, so nobody is passed over for longer than that. Where none is, models are loaded that no server holds, before a
+second server loads what one holds already; and a job that its warm server would begin sooner than others could load
+its models, and later again those that they hold now, waits for that server.
 """
 
 import heapq
@@ -23,6 +25,8 @@ HEAD_START = 24.0
 """Virtual time that one class is before the next."""
 LOAD_S = 12.0
 """Seconds that loading a model takes, as far as plans go."""
+PICTURE_S = 8.0
+"""Seconds that an ordinary picture takes, as far as plans go."""
 _LOOKED_AT = 256
 _NOTHING = 1e-9
 
@@ -32,7 +36,10 @@ CanRun = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Caps (DESIGN §5). Those on running hold while others wait: nobody gains by an idle machine."""
+    """Caps (DESIGN §5). Those on running hold while others wait: nobody gains by an idle machine.
+
+    Who is alone gets more places that begin at once, but none that follow: others may come before those begin.
+    """
 
     waiting: int = 20
     running: int = 2
@@ -69,11 +76,14 @@ class Seat:
         """Return the seconds until this job would sample here."""
         return (0.0 if self.free else self.busy_s) + (0.0 if self.is_warm(ticket) else LOAD_S)
 
+    def behind(self, ticket: Ticket) -> "Seat":
+        """Return the seat as it is for those who come after this job."""
+        return replace(self, busy_s=self.busy_s + ticket.claim.cost * PICTURE_S)
+
     def taken_by(self, ticket: Ticket) -> "Seat":
         """Return the seat with one place less."""
-        if self.free:
-            return replace(self, free=self.free - 1, loaded=ticket.models or self.loaded)
-        return replace(self, spare=self.spare - 1, loaded=ticket.models or self.loaded)
+        left = replace(self.behind(ticket), loaded=ticket.models or self.loaded)
+        return replace(left, free=left.free - 1) if left.free else replace(left, spare=left.spare - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,51 +270,37 @@ class Scheduler:
         return planned
 
     def _choice(self, seats: list[Seat], can_run: CanRun) -> tuple[Ticket, Seat] | None:
-        """Return a job whose models a free server holds, else the one whose turn it is, where it begins first."""
-        near = self._near(seats, can_run)
+        """Return a job whose models a free server holds, else one that loads them, else one that follows what runs."""
+        capped = len(self._members.keys() | {ticket.member_id for ticket in self._running.values()}) > 1
+        near = self._near(seats, can_run, capped=capped)
         free = [seat for seat in seats if seat.free]
-        open_ = [seat for seat in seats if seat.free or seat.spare]
         for ticket in near:
             warm = [seat for seat in free if seat.is_warm(ticket) and can_run(ticket.job_id, seat.server)]
             if warm:
                 return ticket, warm[0]
-        if free:
-            for ticket in near:
-                able = [seat for seat in open_ if can_run(ticket.job_id, seat.server)]
-                if able:
-                    return ticket, min(able, key=lambda seat, ticket=ticket: seat.begins_in(ticket))
-        return self._followers(near, [seat for seat in seats if not seat.free and seat.spare], seats, can_run)
-
-    def _followers(
-        self, near: list[Ticket], spare: list[Seat], seats: list[Seat], can_run: CanRun
-    ) -> tuple[Ticket, Seat] | None:
-        """Return a job that may follow what runs, so that its server never waits for us; cold only if warm nowhere."""
-        for ticket in near:
-            able = [seat for seat in spare if can_run(ticket.job_id, seat.server)]
-            warm = [seat for seat in able if seat.is_warm(ticket)]
+        loads = _load(near, seats, can_run) if free else None
+        if loads is not None:
+            return loads
+        spare = [seat for seat in seats if seat.spare and not seat.free]
+        for ticket in near if capped else self._near(spare, can_run, capped=True):
+            warm = [seat for seat in spare if seat.is_warm(ticket) and can_run(ticket.job_id, seat.server)]
             if warm:
                 return ticket, min(warm, key=lambda seat: seat.busy_s)
-        for ticket in near:
-            able = [seat for seat in spare if can_run(ticket.job_id, seat.server)]
-            elsewhere = any(seat.is_warm(ticket) and can_run(ticket.job_id, seat.server) for seat in seats)
-            if able and not elsewhere:
-                return ticket, min(able, key=lambda seat: seat.busy_s)
         return None
 
-    def _near(self, seats: Iterable[Seat], can_run: CanRun) -> list[Ticket]:
-        """Return the jobs whose turn it is within the slack, those over a cap left out."""
+    def _near(self, seats: Iterable[Seat], can_run: CanRun, *, capped: bool) -> list[Ticket]:
+        """Return the jobs whose turn it is within the slack; `capped` leaves those out that are over a cap."""
         members, guilds = Counter[int](), Counter[int | None]()
         for ticket in self._running.values():
             members[ticket.member_id] += 1
             guilds[ticket.guild_id] += 1
-        others = len(self._members) > 1 or len(self._members.keys() | members.keys()) > 1
         servers = [seat.server for seat in seats if seat.free or seat.spare]
         found: list[Ticket] = []
         until = float("inf")
         for key, _, ticket in self._turns():
             if key > until or len(found) >= _LOOKED_AT:
                 break
-            if others and self._is_over(members[ticket.member_id], guilds[ticket.guild_id]):
+            if capped and self._is_over(members[ticket.member_id], guilds[ticket.guild_id]):
                 continue
             if not any(can_run(ticket.job_id, server) for server in servers):
                 continue
@@ -324,3 +320,25 @@ class Scheduler:
         starts = [flow.start for flow in self._flows.values() if flow.waiting]
         if starts:
             self._virtual = max(self._virtual, min(starts))
+
+
+def _load(near: list[Ticket], seats: list[Seat], can_run: CanRun) -> tuple[Ticket, Seat] | None:
+    """Return a job that shall load its models on a free server, if one shall: first those that no server holds."""
+    able = {ticket.job_id: [seat.server for seat in seats if can_run(ticket.job_id, seat.server)] for ticket in near}
+    left = {seat.server: seat for seat in seats}
+    copies = Counter(seat.loaded for seat in seats)
+
+    def is_held(ticket: Ticket) -> bool:
+        return any(left[server].is_warm(ticket) for server in able[ticket.job_id])
+
+    def price(ticket: Ticket, seat: Seat) -> float:
+        """Seconds until it would sample, and those of loading again what it would drive out of the fleet."""
+        lost = bool(seat.loaded) and copies[seat.loaded] == 1 and not seat.is_warm(ticket)
+        return seat.begins_in(ticket) + (LOAD_S if lost else 0.0)
+
+    for ticket in sorted(near, key=is_held):
+        best = min((left[server] for server in able[ticket.job_id]), key=lambda seat: price(ticket, seat))
+        if best.free:
+            return ticket, best
+        left[best.server] = best.behind(ticket)
+    return None
