@@ -18,7 +18,32 @@ SESSION = 5.0
 """Pictures that a member asks for in one sitting, on average."""
 TAIL = 1.2
 """Exponent of the Pareto law of activity: a fifth of the members ask for three quarters of the pictures."""
-RHYTHM = (0.5, 0.3, 0.2, 0.1, 0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.8, 0.8, 0.9, 1, 1.3, 2, 3, 3.6, 3.6, 2.4, 1)
+RHYTHM = (
+    0.5,
+    0.3,
+    0.2,
+    0.1,
+    0.1,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.8,
+    0.8,
+    0.9,
+    1,
+    1.3,
+    2,
+    3,
+    3.6,
+    3.6,
+    2.4,
+    1,
+)
 """Activity by hour of the day."""
 WEEKEND = 1.2
 """Activity on the sixth and the seventh day beside the others."""

@@ -2,7 +2,7 @@
 
 import heapq
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -31,17 +31,17 @@ class Flood:
 
 @dataclass(slots=True)
 class Run:
-    """What a policy made of it. A job's wait ends when its sampling begins: loading is part of the wait."""
+    """What a policy made of it. A job's wait (seconds) ends when its sampling begins: loading is part of the wait."""
 
     policy: str
     waits: list[tuple[Picture, float]] = field(default_factory=list[tuple[Picture, float]])
     switches: int = 0
     busy_s: float = 0.0
-    saturated_s: Counter[int] = field(default_factory=Counter[int])
+    saturated_s: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds in each window during which every server works and more than one job a server waits."""
     done: Counter[int] = field(default_factory=Counter[int])
     """Jobs that ended in each window."""
-    worked_s: Counter[int] = field(default_factory=Counter[int])
+    worked_s: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds of sampling of the jobs that ended in each window."""
 
 
