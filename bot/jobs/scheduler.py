@@ -324,12 +324,11 @@ class Scheduler:
 
 def _load(near: list[Ticket], seats: list[Seat], can_run: CanRun) -> tuple[Ticket, Seat] | None:
     """Return a job that shall load its models on a free server, if one shall: first those that no server holds."""
-    able = {ticket.job_id: [seat.server for seat in seats if can_run(ticket.job_id, seat.server)] for ticket in near}
     left = {seat.server: seat for seat in seats}
     copies = Counter(seat.loaded for seat in seats)
 
     def is_held(ticket: Ticket) -> bool:
-        return any(left[server].is_warm(ticket) for server in able[ticket.job_id])
+        return any(seat.is_warm(ticket) and can_run(ticket.job_id, seat.server) for seat in seats)
 
     def price(ticket: Ticket, seat: Seat) -> float:
         """Seconds until it would sample, and those of loading again what it would drive out of the fleet."""
@@ -337,7 +336,8 @@ def _load(near: list[Ticket], seats: list[Seat], can_run: CanRun) -> tuple[Ticke
         return seat.begins_in(ticket) + (LOAD_S if lost else 0.0)
 
     for ticket in sorted(near, key=is_held):
-        best = min((left[server] for server in able[ticket.job_id]), key=lambda seat: price(ticket, seat))
+        able = [seat for seat in left.values() if can_run(ticket.job_id, seat.server)]
+        best = min(able, key=lambda seat: price(ticket, seat))
         if best.free:
             return ticket, best
         left[best.server] = best.behind(ticket)
