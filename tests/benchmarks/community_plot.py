@@ -26,9 +26,16 @@ def draw_plot(rows: Sequence[Row]) -> str:
         _text(20, 28, "A simulated community: 200 members, 4 checkpoints, 3 servers, 12 s to load a checkpoint", 17),
         *_legend(first),
         *_waits(scenarios),
-        *_bars(0, f"Loads, % of jobs ({first[0].scenario})", [100 * row.switches for row in first], "{:.1f} %"),
-        *_bars(third, f"Jobs/h, all saturated ({first[0].scenario})", [row.peak_per_hour for row in first], "{:.0f}"),
-        *_bars(2 * third, "Of that time sampled", [100 * row.peak_useful for row in first], "{:.0f} %"),
+        *_bars(
+            0, f"Checkpoint loads, % of jobs ({first[0].scenario})", [100 * row.switches for row in first], "{:.1f} %"
+        ),
+        *_bars(third, f"Jobs per hour at peak ({first[0].scenario})", [row.peak_per_hour for row in first], "{:.0f}"),
+        *_bars(
+            2 * third,
+            f"Sampling, % of peak time ({first[0].scenario})",
+            [100 * row.peak_useful for row in first],
+            "{:.0f} %",
+        ),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -67,7 +74,9 @@ def _waits(scenarios: Sequence[Sequence[Row]]) -> Iterator[str]:
     for number, rows in enumerate(scenarios):
         left = _LEFT + number * len(classes) * wide
         name = rows[0].scenario
-        yield _text(left + 2 * wide, base + 38, name if number == 0 else f"one member, {name} waiting", 13, "middle")
+        yield _text(
+            left + 2 * wide, base + 38, name if number == 0 else f"60 light members and a {name} waiting", 13, "middle"
+        )
         for place, words in enumerate(classes):
             x = left + place * wide
             yield _text(x + wide / 2, base + 18, words, 10, "middle")
