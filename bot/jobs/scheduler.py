@@ -6,7 +6,9 @@ virtual time, so nobody earns credit by waiting elsewhere. A class is a head sta
 before is served first all the same, which is what ageing is for.
 
 Affinity: among the jobs whose turn comes within `SLACK`, a server takes one whose models it holds. Virtual time goes
-on, so nobody is passed over for longer than that.
+on, so nobody is passed over for longer than that. Where none is, models are loaded that no server holds, before a
+second server loads what one holds already; and a job that its warm server would begin sooner than others could load
+its models, and later again those that they hold now, waits for that server.
 """
 
 import heapq
@@ -23,6 +25,8 @@ HEAD_START = 24.0
 """Virtual time that one class is before the next."""
 LOAD_S = 12.0
 """Seconds that loading a model takes, as far as plans go."""
+PICTURE_S = 8.0
+"""Seconds that an ordinary picture takes, as far as plans go."""
 _LOOKED_AT = 256
 _NOTHING = 1e-9
 
@@ -32,7 +36,10 @@ CanRun = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Caps (DESIGN §5). Those on running hold while others wait: nobody gains by an idle machine."""
+    """Caps (DESIGN §5). Those on running hold while others wait: nobody gains by an idle machine.
+
+    Who is alone gets more places that begin at once, but none that follow: others may come before those begin.
+    """
 
     waiting: int = 20
     running: int = 2
@@ -69,11 +76,14 @@ class Seat:
         """Return the seconds until this job would sample here."""
         return (0.0 if self.free else self.busy_s) + (0.0 if self.is_warm(ticket) else LOAD_S)
 
+    def behind(self, ticket: Ticket) -> "Seat":
+        """Return the seat as it is for those who come after this job."""
+        return replace(self, busy_s=self.busy_s + ticket.claim.cost * PICTURE_S)
+
     def taken_by(self, ticket: Ticket) -> "Seat":
         """Return the seat with one place less."""
-        if self.free:
-            return replace(self, free=self.free - 1, loaded=ticket.models or self.loaded)
-        return replace(self, spare=self.spare - 1, loaded=ticket.models or self.loaded)
+        left = replace(self.behind(ticket), loaded=ticket.models or self.loaded)
+        return replace(left, free=left.free - 1) if left.free else replace(left, spare=left.spare - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,15 @@ class Assignment:
 
     job_id: str
     server: str
+
+
+@dataclass(slots=True)
+class _Place:
+    """A job that waits; `charge` is what its flow pays until the next one's turn: its cost, and those served early."""
+
+    arrival: int
+    ticket: Ticket
+    charge: float
 
 
 @dataclass(slots=True)
@@ -94,7 +113,7 @@ class _Flow:
     priority: int = 0
     finish: float = 0.0
     start: float = 0.0
-    waiting: deque[tuple[int, Ticket]] = field(default_factory=deque[tuple[int, Ticket]])
+    waiting: deque[_Place] = field(default_factory=deque[_Place])
 
 
 def _key(ticket: Ticket) -> tuple[int | None, int]:
@@ -136,9 +155,9 @@ class Scheduler:
         self._guild_weight[flow.guild_id] = weight + flow.weight
         self._arrivals += 1
         if came_back is None:
-            flow.waiting.append((self._arrivals, ticket))
+            flow.waiting.append(_Place(self._arrivals, ticket, ticket.claim.cost))
         else:
-            flow.waiting.appendleft((0, ticket))
+            flow.waiting.appendleft(_Place(0, ticket, ticket.claim.cost))
         self._where[ticket.job_id] = flow
         self._members[ticket.member_id] += 1
 
@@ -161,12 +180,19 @@ class Scheduler:
             flow.finish = max(0.0, flow.finish - back)
             flow.start = max(0.0, flow.start - back)
 
-    def _take_out(self, job_id: str) -> None:
+    def _take_out(self, job_id: str, *, served: bool = False) -> None:
         flow = self._where.pop(job_id, None)
         if flow is None:
             return
-        place = next(place for place, (_, ticket) in enumerate(flow.waiting) if ticket.job_id == job_id)
-        del flow.waiting[place]
+        at = next(at for at, place in enumerate(flow.waiting) if place.ticket.job_id == job_id)
+        place = flow.waiting[at]
+        del flow.waiting[at]
+        charge = place.charge if served else place.charge - place.ticket.claim.cost
+        if at:  # who was passed by another of the same flow keeps their turn
+            flow.waiting[at - 1].charge += charge
+        elif charge:
+            flow.start += charge / self._rate(flow)
+            flow.finish = flow.start
         self._members[flow.member_id] -= 1
         if not self._members[flow.member_id]:
             del self._members[flow.member_id]
@@ -219,9 +245,9 @@ class Scheduler:
     def _turns_of(self, flow: _Flow) -> Iterator[_Turn]:
         start, rate = flow.start, self._rate(flow)
         lead = HEAD_START * flow.priority
-        for arrival, ticket in flow.waiting:
-            yield start - lead, arrival, ticket
-            start += ticket.claim.cost / rate
+        for place in flow.waiting:
+            yield start - lead, place.arrival, place.ticket
+            start += place.charge / rate
 
     def _turns(self) -> Iterator[_Turn]:
         """Yield the waiting jobs in fair order; only as many are looked at as are asked for."""
@@ -244,51 +270,37 @@ class Scheduler:
         return planned
 
     def _choice(self, seats: list[Seat], can_run: CanRun) -> tuple[Ticket, Seat] | None:
-        """Return a job whose models a free server holds, else the one whose turn it is, where it begins first."""
-        near = self._near(seats, can_run)
+        """Return a job whose models a free server holds, else one that loads them, else one that follows what runs."""
+        capped = len(self._members.keys() | {ticket.member_id for ticket in self._running.values()}) > 1
+        near = self._near(seats, can_run, capped=capped)
         free = [seat for seat in seats if seat.free]
-        open_ = [seat for seat in seats if seat.free or seat.spare]
         for ticket in near:
             warm = [seat for seat in free if seat.is_warm(ticket) and can_run(ticket.job_id, seat.server)]
             if warm:
                 return ticket, warm[0]
-        if free:
-            for ticket in near:
-                able = [seat for seat in open_ if can_run(ticket.job_id, seat.server)]
-                if able:
-                    return ticket, min(able, key=lambda seat, ticket=ticket: seat.begins_in(ticket))
-        return self._followers(near, [seat for seat in seats if not seat.free and seat.spare], seats, can_run)
-
-    def _followers(
-        self, near: list[Ticket], spare: list[Seat], seats: list[Seat], can_run: CanRun
-    ) -> tuple[Ticket, Seat] | None:
-        """Return a job that may follow what runs, so that its server never waits for us; cold only if warm nowhere."""
-        for ticket in near:
-            able = [seat for seat in spare if can_run(ticket.job_id, seat.server)]
-            warm = [seat for seat in able if seat.is_warm(ticket)]
+        loads = _load(near, seats, can_run) if free else None
+        if loads is not None:
+            return loads
+        spare = [seat for seat in seats if seat.spare and not seat.free]
+        for ticket in near if capped else self._near(spare, can_run, capped=True):
+            warm = [seat for seat in spare if seat.is_warm(ticket) and can_run(ticket.job_id, seat.server)]
             if warm:
                 return ticket, min(warm, key=lambda seat: seat.busy_s)
-        for ticket in near:
-            able = [seat for seat in spare if can_run(ticket.job_id, seat.server)]
-            elsewhere = any(seat.is_warm(ticket) and can_run(ticket.job_id, seat.server) for seat in seats)
-            if able and not elsewhere:
-                return ticket, min(able, key=lambda seat: seat.busy_s)
         return None
 
-    def _near(self, seats: Iterable[Seat], can_run: CanRun) -> list[Ticket]:
-        """Return the jobs whose turn it is within the slack, those over a cap left out."""
+    def _near(self, seats: Iterable[Seat], can_run: CanRun, *, capped: bool) -> list[Ticket]:
+        """Return the jobs whose turn it is within the slack; `capped` leaves those out that are over a cap."""
         members, guilds = Counter[int](), Counter[int | None]()
         for ticket in self._running.values():
             members[ticket.member_id] += 1
             guilds[ticket.guild_id] += 1
-        others = len(self._members) > 1 or len(self._members.keys() | members.keys()) > 1
         servers = [seat.server for seat in seats if seat.free or seat.spare]
         found: list[Ticket] = []
         until = float("inf")
         for key, _, ticket in self._turns():
             if key > until or len(found) >= _LOOKED_AT:
                 break
-            if others and self._is_over(members[ticket.member_id], guilds[ticket.guild_id]):
+            if capped and self._is_over(members[ticket.member_id], guilds[ticket.guild_id]):
                 continue
             if not any(can_run(ticket.job_id, server) for server in servers):
                 continue
@@ -302,13 +314,31 @@ class Scheduler:
 
     def _serve(self, ticket: Ticket) -> None:
         """Charge a job to its member, and let virtual time go on."""
-        flow = self._where[ticket.job_id]
-        cost, rate = ticket.claim.cost, self._rate(flow)
-        self._virtual += cost / sum(self._share(guild) for guild in self._guild_weight)
-        flow.start += cost / rate
-        flow.finish = flow.start
+        self._virtual += ticket.claim.cost / sum(self._share(guild) for guild in self._guild_weight)
         self._running[ticket.job_id] = ticket
-        self._take_out(ticket.job_id)
+        self._take_out(ticket.job_id, served=True)
         starts = [flow.start for flow in self._flows.values() if flow.waiting]
         if starts:
             self._virtual = max(self._virtual, min(starts))
+
+
+def _load(near: list[Ticket], seats: list[Seat], can_run: CanRun) -> tuple[Ticket, Seat] | None:
+    """Return a job that shall load its models on a free server, if one shall: first those that no server holds."""
+    left = {seat.server: seat for seat in seats}
+    copies = Counter(seat.loaded for seat in seats)
+
+    def is_held(ticket: Ticket) -> bool:
+        return any(seat.is_warm(ticket) and can_run(ticket.job_id, seat.server) for seat in seats)
+
+    def price(ticket: Ticket, seat: Seat) -> float:
+        """Seconds until it would sample, and those of loading again what it would drive out of the fleet."""
+        lost = bool(seat.loaded) and copies[seat.loaded] == 1 and not seat.is_warm(ticket)
+        return seat.begins_in(ticket) + (LOAD_S if lost else 0.0)
+
+    for ticket in sorted(near, key=is_held):
+        able = [seat for seat in left.values() if can_run(ticket.job_id, seat.server)]
+        best = min(able, key=lambda seat: price(ticket, seat))
+        if best.free:
+            return ticket, best
+        left[best.server] = best.behind(ticket)
+    return None

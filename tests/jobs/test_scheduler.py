@@ -173,6 +173,36 @@ def test_a_loaded_model_is_kept_at_work_within_the_slack() -> None:
     assert SLACK / 2 <= passed <= 2 * SLACK + 2
 
 
+def test_a_members_own_jobs_pass_one_of_theirs_for_the_slack_only() -> None:
+    """A member who asks for more and more of a loaded model still gets their one job of another model in its turn."""
+    scheduler = Scheduler(FREE)
+    scheduler.add(ticket("other", 1, model="b"))
+    for number in range(500):
+        scheduler.add(ticket(f"same{number}", 1, model="a"))
+        planned = scheduler.plan([Seat(server="s", free=1, loaded=frozenset({"a"}))], anywhere)
+        scheduler.gone(planned[0].job_id)
+        if planned[0].job_id == "other":
+            assert number <= SLACK + 1
+            return
+    raise AssertionError("it starved")
+
+
+def test_what_was_served_early_is_paid_for() -> None:
+    """Two members get alike, though one's jobs are taken out of their turn for their model, or one is cancelled."""
+    scheduler = Scheduler(FREE)
+    scheduler.add(ticket("1-other", 1, model="b"))
+    flood(scheduler, 1, 200, model="a")
+    flood(scheduler, 2, 200, model="a")
+    served: list[str] = []
+    while len(served) < 60:
+        (planned,) = scheduler.plan([Seat(server="s", free=1, loaded=frozenset({"a"}))], anywhere)
+        scheduler.gone(planned.job_id)
+        served.append(planned.job_id[0])
+        if len(served) == 10:
+            scheduler.gone("1-other")
+    assert abs(served.count("1") - served.count("2")) <= 2
+
+
 def test_a_job_waits_for_its_warm_server_rather_than_load() -> None:
     """Where the model's own server is free sooner than loading takes, the job follows there; else it loads."""
     for busy_s, server in ((3.0, "warm"), (30.0, "cold")):
@@ -183,6 +213,86 @@ def test_a_job_waits_for_its_warm_server_rather_than_load() -> None:
             Seat(server="warm", free=0, spare=1, loaded=frozenset({"a"}), busy_s=busy_s),
         ]
         assert scheduler.plan(seats, anywhere) == [Assignment("j", server)]
+
+
+def test_a_second_server_loads_a_model_only_for_much_work() -> None:
+    """Two jobs wait for their full warm server, which is sooner than loading twice; of many, some load elsewhere."""
+    cold = Seat(server="cold", free=1, loaded=frozenset({"b"}))
+    full = Seat(server="full", free=0, loaded=frozenset({"a"}), busy_s=10.0)
+    for count, planned in ((2, []), (9, [Assignment("1-2", "cold")])):
+        scheduler = Scheduler(FREE)
+        flood(scheduler, 1, count, model="a")
+        assert scheduler.plan([cold, full], anywhere)[:1] == planned
+
+
+def test_a_model_that_no_server_holds_is_loaded_before_a_second_copy() -> None:
+    """With much to do for a held model and one job for another, the free server loads the other."""
+    scheduler = Scheduler(FREE)
+    flood(scheduler, 1, 9, model="a")
+    scheduler.add(ticket("other", 2, model="c"))
+    seats = [
+        Seat(server="cold", free=1, loaded=frozenset({"b"})),
+        Seat(server="full", free=0, loaded=frozenset({"a"}), busy_s=10.0),
+    ]
+    assert scheduler.plan(seats, anywhere) == [Assignment("other", "cold")]
+
+
+def test_the_last_copy_of_a_model_is_kept() -> None:
+    """Of two free servers, one loads whose models another holds, too."""
+    scheduler = Scheduler(FREE)
+    scheduler.add(ticket("j", model="c"))
+    held = {"only": "a", "twin": "b", "other": "b"}
+    seats = [Seat(server=server, free=1, loaded=frozenset({model})) for server, model in held.items()]
+    assert scheduler.plan(seats, anywhere) == [Assignment("j", "twin")]
+
+
+def test_a_member_alone_leaves_room_to_follow() -> None:
+    """Alone, a member over the cap keeps all servers at work, but who comes then follows what runs, not a queue."""
+    scheduler = Scheduler(Limits(running=2))
+    flood(scheduler, 1, 20)
+    idle = [Seat(server=str(number), free=1, spare=1) for number in range(3)]
+    assert len(scheduler.plan(idle, anywhere)) == 3
+    scheduler.add(ticket("late", 2))
+    busy = [Seat(server=str(number), free=0, spare=1, busy_s=5.0) for number in range(3)]
+    assert [one.job_id for one in scheduler.plan(busy, anywhere)] == ["late"]
+
+
+@given(st.lists(st.sampled_from("abcd"), min_size=200, max_size=200), st.sampled_from("abcd"))
+def test_whatever_models_come_a_jobs_turn_comes(models: list[str], own: str) -> None:
+    """On three servers with places to follow, newcomers of any models pass a job for a bounded number of pictures."""
+    scheduler = Scheduler()
+    running: dict[str, list[str]] = {"1": [], "2": [], "3": []}
+    loaded = dict.fromkeys(running, frozenset({"a"}))
+    model_of: dict[str, str] = {"own": own}
+    passed = 0
+    for number in range(6):
+        model_of[f"first{number}"] = "a"
+        scheduler.add(ticket(f"first{number}", 100 + number, model="a"))
+    scheduler.add(ticket("own", 1, model=own))
+    for number, model in enumerate(models):
+        model_of[str(number)] = model
+        scheduler.add(ticket(str(number), 200 + number, model=model))
+        ending = running[str(number % 3 + 1)]
+        if ending:
+            scheduler.gone(ending.pop(0))
+        seats = [
+            Seat(
+                server=server,
+                free=int(not jobs),
+                spare=min(1, 2 - len(jobs)),
+                loaded=loaded[server],
+                busy_s=8.0 * len(jobs),
+            )
+            for server, jobs in running.items()
+        ]
+        for one in scheduler.plan(seats, anywhere):
+            if one.job_id == "own":
+                assert passed <= 2 * SLACK + 12
+                return
+            passed += 1
+            running[one.server].append(one.job_id)
+            loaded[one.server] = frozenset({model_of[one.job_id]})
+    raise AssertionError("it starved")
 
 
 def test_a_busy_server_gets_its_next_job_before_it_is_idle() -> None:
