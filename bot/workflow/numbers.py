@@ -27,7 +27,7 @@ _CLOSED = re.compile(r"image|pixels|picture|mask|latent|samples|model|clip|vae|v
 _COUNTS = re.compile(r"width|height|size|side|length|count|number|seed|fps|steps|index|batch", re.IGNORECASE)
 """Parts of the names of numbers, also where the number is one of a picture."""
 _PICTURED = re.compile(r"image|pixels|picture|mask|latent|samples|video|frames|any", re.IGNORECASE)
-_LIKE_A_NUMBER = re.compile(r"^[-+]?\d+(\.\d+)?$|\{|^%.*%$|^\$|^<.*>$|^__|PARAM_|_HERE$|替换")
+LIKE_A_NUMBER = re.compile(r"^[-+]?\d+(\.\d+)?$|\{|^%.*%$|^\$|^<.*>$|^__|PARAM_|_HERE$|替换")
 """A number in quotes, or a placeholder of another tool."""
 _SETTINGS = {
     "steps": ("steps",),
@@ -147,7 +147,7 @@ class _Walk:
             return isinstance(value, int | float) and not isinstance(value, bool)
         if spec is not None and spec.type not in ("INT", "FLOAT", "NUMBER", "*", ""):
             return False
-        return first or bool(_LIKE_A_NUMBER.search(value.strip()))
+        return first or bool(LIKE_A_NUMBER.search(value.strip()))
 
 
 def is_linked(lens: Lens, place: Place) -> bool:
