@@ -1,7 +1,7 @@
 """Which inputs of a node take a member's words, and for which side: types first, names second, values last."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot.workflow.graph import Graph, Node, Place
 from bot.workflow.lens import NEGATIVE, POSITIVE, Lens
@@ -9,7 +9,7 @@ from bot.workflow.lens import NEGATIVE, POSITIVE, Lens
 NOT_TYPED = re.compile(
     r"separator|delimiter|mode|style|path|font|system|find|replace|filename|prefix|method|language|model|seed|"
     r"regex|pattern|key|api|url|format|action|instruction|template|speak|output|log|control|device|type|name|"
-    r"trigger|lyrics|token|weight|normali|interpret|preset|scheduler|sampler|precision|quantiz|id$",
+    r"trigger|lyrics|token|weight|normali|interpret|preset|scheduler|sampler|precision|quantiz|id$|^select\b",
     re.IGNORECASE,
 )
 _NOT_ENCODED = re.compile(r"^(pre|app)_|suffix|append|prepend|select|comment|note", re.IGNORECASE)
@@ -25,6 +25,8 @@ _ENCODERS = re.compile(
     re.IGNORECASE,
 )
 """Text models by name: an encoder that feeds several has an input for each."""
+_ENCODED = re.compile(r"embed|cond|encoder|model", re.IGNORECASE)
+"""Parts of names of inputs that get what was made of a text, or what makes it."""
 _TEXT_NODE = re.compile(r"string|primitive|text|prompt|styler|concat|value", re.IGNORECASE)
 """An input that is called as a text model may get the model itself."""
 _FILE = re.compile(r"[\\/]|\.\w{2,12}$")
@@ -49,6 +51,11 @@ def side_of(name: str) -> str:
     return next((role for role, pattern in _SIDES.items() if pattern.search(name)), "")
 
 
+def is_against(name: str) -> bool:
+    """Tell an input for guidance against its words (NAG), which may stand beside a negative of the usual kind."""
+    return re.search(r"(^|_)nag(_|$)", name.lower()) is not None
+
+
 def is_wordy(lens: Lens, node: Node, name: str) -> bool:
     """Tell whether an input may take words: a text that stands there, or a link that brings one."""
     value = node.inputs[name]
@@ -65,6 +72,8 @@ def is_wordy(lens: Lens, node: Node, name: str) -> bool:
     if kind not in ("", "STRING"):
         return False
     source = lens.graph.nodes[link.node].kind
+    if not kind and _ENCODED.search(name):
+        return False
     return bool(_TEXTUAL.search(name) or (_ENCODERS.match(name) and _TEXT_NODE.search(source)))
 
 
@@ -90,6 +99,19 @@ def _reads_as_words(graph: Graph, name: str, value: object) -> bool:
     if not isinstance(value, str) or graph.link(value) or _SETTING.search(name):
         return False
     return not _FILE.search(value) and (len(value.split()) > 1 or not value.isascii())
+
+
+def typed(lens: Lens, node: Node, names: Sequence[str]) -> list[str]:
+    """Return those of a string node's literals that somebody typed: beside a text, single words are settings.
+
+    What wildcards are put into is no text of its own, unless it stays as it is.
+    """
+    made = [name for name in names if name.lower().startswith("populated")]
+    fixed = node.inputs.get("mode") in ("fixed", "reproduce", False)
+    kept = [name for name in names if (name in made) is fixed] if 0 < len(made) < len(names) else list(names)
+    values = node.inputs
+    texts = [name for name in kept if _sounds_textual(name) or _reads_as_words(lens.graph, name, values[name])]
+    return texts if any(_sounds_textual(name) for name in texts) else kept
 
 
 def asked(names: Iterable[str]) -> list[str]:

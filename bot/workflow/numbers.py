@@ -11,14 +11,14 @@ _NO_SEED = re.compile(
     r"llm|(?<!kon)text|caption|prompt|wildcard|load|depth|random|style|florence|noise.?aug", re.IGNORECASE
 )
 _RANDOM = re.compile(r"random(?!noise)|canvas", re.IGNORECASE)
-_ACROSS = ("width", "empty_latent_width", "Xi", "resize_type.width")
-_DOWN = ("height", "empty_latent_height", "Yi", "resize_type.height")
+_ACROSS = ("width", "Width", "empty_latent_width", "Xi", "resize_type.width")
+_DOWN = ("height", "Height", "empty_latent_height", "Yi", "resize_type.height")
 _PICTURE_IN = re.compile(r"image|pixels", re.IGNORECASE)
 _FROM_PICTURE = re.compile(
     r"(vae|image).?encode|load.?image|inpaint.?model.?conditioning|textencode|text.?encode", re.IGNORECASE
 )
 _TO_LATENT = re.compile(r"latent|samples|image_embeds|pipe|any|^input", re.IGNORECASE)
-_NUMBER_NAMES = (*SEED_NAMES, "value", "int", "number", "Value", "integer", "float", "Number")
+_NUMBER_NAMES = (*SEED_NAMES, "value", "int", "number", "Value", "integer", "float", "Number", "Xi")
 _NO_NUMBER = re.compile(
     r"^(MODEL|CLIP|CLIP_VISION|CLIP_VISION_OUTPUT|VAE|IMAGE|LATENT|MASK|CONDITIONING|CONTROL_NET|SAMPLER|SIGMAS|NOISE|GUIDER|"
     r"AUDIO|VIDEO|UPSCALE_MODEL|STYLE_MODEL)$"
@@ -53,7 +53,7 @@ def seeds(lens: Lens, live: frozenset[str], stages: Iterable[Node]) -> tuple[Pla
     for node in lens.graph.nodes.values():
         if node.id not in live or node.inputs.get("add_noise") in ("disable", False):
             continue
-        other = _NO_SEED.search(node.class_type) or _is_primitive(lens, node, live)
+        other = _NO_SEED.search(node.class_type) or lens.saves(node) or _is_primitive(lens, node, live)
         if node.id not in working and other and not node.kind.startswith("randomnoise"):
             continue
         places = (Place(node.id, name) for name in SEED_NAMES if name in node.inputs)
@@ -123,7 +123,7 @@ class _Walk:
             yield branch
             return
         sides = [name for name in self.axis if name in node.inputs]
-        if self.axis and not sides and any(name in node.inputs for name in (*_ACROSS, *_DOWN)):
+        if self.axis and not sides and _has_other_side(node):
             return
         yield from sides
         if sides:
@@ -148,6 +148,12 @@ class _Walk:
         if spec is not None and spec.type not in ("INT", "FLOAT", "NUMBER", "*", ""):
             return False
         return first or bool(LIKE_A_NUMBER.search(value.strip()))
+
+
+def _has_other_side(node: Node) -> bool:
+    """Tell a node that knows one side by name; a slider of one dimension calls its only number Xi."""
+    names = [name for name in (*_ACROSS, *_DOWN) if name in node.inputs]
+    return bool(names) and names != ["Xi"]
 
 
 def is_linked(lens: Lens, place: Place) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bot.workflow.encoder import NOT_TYPED, asked, encoded, is_wordy, side_of
+from bot.workflow.encoder import NOT_TYPED, asked, encoded, is_against, is_wordy, side_of, typed
 from bot.workflow.graph import Graph, Link, Node, Place
 from bot.workflow.lens import NEGATIVE, POSITIVE, Lens, active_branch
 
@@ -45,10 +45,14 @@ class WordTrace:
         links = dict(self._graph.links(stage))
         if self.role in links:
             groups = self._conditioning(links[self.role])
+            if self.role == NEGATIVE and not groups:
+                groups = [
+                    group for name, link in links.items() if is_against(name) for group in self._conditioning(link)
+                ]
         elif isinstance(stage.inputs.get(self.role), str):
             groups = [(Place(stage.id, self.role),)]
         else:
-            bundles = [(name, link) for name, link in links.items() if self.lens.is_bundle(name, link)]
+            bundles = [(name, link) for name, link in links.items() if side_of(name) or self.lens.is_bundle(name, link)]
             groups = self._behind(bundles) or [self._fields(stage, encodes=False) or ()]
         return _distinct(groups)
 
@@ -97,7 +101,12 @@ class WordTrace:
         sides = {name: side_of(name) for name, _ in links}
         if self.role == NEGATIVE and NEGATIVE in sides.values():
             links = [(name, link) for name, link in links if sides[name] == NEGATIVE]
-        groups = [group for name, link in links if sides[name] != self._other for group in self._conditioning(link)]
+        groups = [
+            group
+            for name, link in links
+            if sides[name] != self._other and not (self.role == POSITIVE and is_against(name))
+            for group in self._conditioning(link)
+        ]
         against = [link for name, link in links if sides[name] == NEGATIVE]
         if self.role == POSITIVE and against and len(_distinct(groups)) > 1:
             walk = WordTrace(self.lens, NEGATIVE)
@@ -154,13 +163,16 @@ class WordTrace:
         seen.add(node.id)
         self.ambiguous |= bool(_WRITES.search(node.class_type))
         quiet = self.lens.shows(node) or self.lens.captions(node) or "regex" in node.kind
-        for name in self._string_inputs(node):
-            value = node.inputs[name]
-            if (source := self._graph.link(value)) is not None:
-                if self.lens.carries_text(name, source):
-                    yield from self._strings(source, seen)
-            elif isinstance(value, str) and not quiet and not _is_option(name, value):
+        names = self._string_inputs(node)
+        literals = [
+            name for name in names if isinstance(value := node.inputs[name], str) and not _is_option(name, value)
+        ]
+        literals = [] if quiet else typed(self.lens, node, literals)
+        for name in names:
+            if name in literals:
                 yield Place(node.id, name)
+            elif (source := self._graph.link(node.inputs[name])) and self.lens.carries_text(name, source):
+                yield from self._strings(source, seen)
 
     def _string_inputs(self, node: Node) -> list[str]:
         """Return the inputs that a string node makes its output of."""

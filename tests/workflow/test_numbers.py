@@ -89,3 +89,29 @@ def test_names_of_samplers_behind_links() -> None:
     assert roles(tree).settings["sampler"] == (Place("20", "sampler_name"),)
     tree["3"]["inputs"]["sampler_name"] = ["21", 0]
     assert "sampler" not in roles(tree).settings
+
+
+def test_sides_from_sliders() -> None:
+    """A slider of one dimension holds one number, also the height; one of two holds both."""
+    tree = with_size(**{"20": node("Slider", Xi=640, Xf=640.0), "21": node("Slider", Xi=384, Xf=384.0)})
+    assert [(one.width, one.height) for one in roles(tree).sizes] == [(Place("20", "Xi"), Place("21", "Xi"))]
+    both = with_size(**{"20": node("Slider", Xi=640, Yi=384), "21": node("Slider", Xi=640, Yi=384)})
+    assert [(one.width, one.height) for one in roles(both).sizes] == [(Place("20", "Xi"), Place("21", "Yi"))]
+
+
+def test_the_seed_that_is_only_noted_down() -> None:
+    """A node that saves pictures has no seed of its own."""
+    tree = txt2img(**{"9": node("PictureSaver", images=["8", 0], seed=0, filename="x")})
+    assert roles(tree).seeds == (Place("3", "seed"),)
+
+
+def test_files_of_merged_models() -> None:
+    """Both files of a merge are models, also where a pack keeps more than the name."""
+    tree = txt2img(
+        **{
+            "20": node("ModelMergeSimple", model1=["4", 0], model2=["21", 0], ratio=0.5),
+            "21": node("CheckpointLoader", ckpt_name={"content": "b.safetensors", "image": None}),
+        }
+    )
+    tree["3"]["inputs"]["model"] = ["20", 0]
+    assert set(roles(tree).models) == {Place("4", "ckpt_name"), Place("21", "ckpt_name")}

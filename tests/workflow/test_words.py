@@ -125,3 +125,66 @@ def test_sides_by_parts_of_names() -> None:
     tree = guided(class_type="SomeGuider", cond_pos=["6", 0], uncond=["7", 0])
     assert roles(tree).positive == (Place("6", "text"),)
     assert roles(tree).negative == (Place("7", "text"),)
+
+
+def test_guidance_against_words() -> None:
+    """What guides against words (NAG) is never the member's prompt, and is the negative where there is no other."""
+    tree = txt2img(**{"60": node("ConditioningZeroOut", conditioning=["6", 0])})
+    tree["3"]["inputs"] |= {"negative": ["60", 0], "nag_negative": ["7", 0]}
+    assert roles(tree).negative == (Place("7", "text"),)
+
+    apart = txt2img(**{"60": node("ApplyNAG", original_text_embeds=["6", 0], nag_text_embeds=["7", 0], nag_scale=11)})
+    apart["3"]["inputs"]["text_embeds"] = ["60", 0]
+    del apart["3"]["inputs"]["positive"], apart["3"]["inputs"]["negative"]
+    apart["7"]["inputs"]["text"] = "ugly, and much longer than the words of the member"
+    assert roles(apart).positive == (Place("6", "text"),)
+
+
+def test_sides_of_a_sampler_with_two_models() -> None:
+    """Sides are found also where their names say for which model they are."""
+    tree = txt2img()
+    tree["3"]["inputs"] |= {"base_positive": ["6", 0], "base_negative": ["7", 0]}
+    del tree["3"]["inputs"]["positive"], tree["3"]["inputs"]["negative"]
+    found = roles(tree)
+    assert (found.positive, found.negative) == ((Place("6", "text"),), (Place("7", "text"),))
+
+
+def test_sampling_in_two_nodes() -> None:
+    """A node that sets seed, steps, cfg and sampler of a bundle is where the sampling is, whatever it is called."""
+    tree: Tree = {
+        "1": node("FullLoader", ckpt_name="m.safetensors", positive="a cat", negative="bad"),
+        "2": node("preSampling", pipe=["1", 0], steps=20, cfg=8, sampler_name="euler", scheduler="normal", seed=6),
+        "3": node("kSampler", pipe=["2", 0], image_output="Save"),
+    }
+    found = roles(tree)
+    assert (found.positive, found.negative) == ((Place("1", "positive"),), (Place("1", "negative"),))
+    assert (found.seeds, found.outputs) == ((Place("2", "seed"),), ("3",))
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        (node("Translate", from_translate="automatic", to_translate="english", text="cat"), "text"),
+        (node("Wildcards", wildcard_text="a cat", populated_text="a big black cat", mode="populate"), "wildcard_text"),
+        (node("Wildcards", wildcard_text="a cat", populated_text="cat", mode="fixed"), "populated_text"),
+    ],
+)
+def test_settings_of_string_nodes_are_no_words(source: Tree, place: str) -> None:
+    """Beside a text, single words are settings; what wildcards were made into is words only if it stays so."""
+    tree = txt2img(**{"20": source})
+    tree["6"]["inputs"]["text"] = ["20", 0]
+    assert roles(tree).positive == (Place("20", place),)
+    assert roles(tree).ambiguous == ()
+
+
+def test_the_first_of_any() -> None:
+    """A switch that takes whatever comes first takes its first input."""
+    tree = txt2img(
+        **{
+            "20": node("Any Switch", any_01=["21", 0], any_02=["22", 0]),
+            "21": node("PrimitiveString", value="cat"),
+            "22": node("PrimitiveString", value="a much longer text"),
+        }
+    )
+    tree["6"]["inputs"]["text"] = ["20", 0]
+    assert roles(tree).positive == (Place("21", "value"),)
