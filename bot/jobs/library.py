@@ -295,6 +295,8 @@ class Library:
             for name in known
             if (found := self._reasons(self.by_name[name])) or name in self._waiting
         }
+        _, unclaimed = claims(self.usable())
+        reasons |= {name: note for name, note in unclaimed.items() if name in known and name not in reasons}
         self.report([TemplateFault(file=f"{name}.json", reason=reason) for name, reason in reasons.items()])
 
     def report(self, news: list[TemplateFault]) -> None:
@@ -317,6 +319,7 @@ class Library:
             self._tell()
             if self._waiting or any(self._reasons(template) for template in self.by_name.values()):
                 self.fleet.read_again()  # perhaps the owner put the model there, too; `_refresh` tells what is left
+            self._tell_unfit()
 
 
 def _bug(name: str, fault: Exception) -> str:

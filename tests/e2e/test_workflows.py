@@ -45,6 +45,15 @@ def picture(sandbox: Sandbox, message: Message, at: int = 0) -> Image.Image:
     return Image.open(io.BytesIO(sandbox.discord.world.files[message.attachments[at]["id"]][1]))
 
 
+def owner(sandbox: Sandbox) -> str:
+    """Return what the owner was told by direct message."""
+    direct = sandbox.discord.world.direct_channel(sandbox.discord.world.person_named("olive"))
+    messages = sandbox.discord.world.messages.values()
+    return "\n".join(
+        one.content.replace("\\", "").replace("\u200b", "") for one in messages if one.channel_id == direct.id
+    )
+
+
 def bring(sandbox: Sandbox, image: Image.Image, name: str = "mine.png", form: str = "PNG", **how: Any) -> str:
     """Upload a file as a member's client does, and return its id."""
     out = io.BytesIO()
@@ -417,6 +426,8 @@ async def test_two_of_one_name_and_one_that_cannot_be_offered(shop: Sandbox, fol
     assert "/queue is taken" in str(states["queue"].note)
     assert states["queue"].command is None
     assert "taken by template sdxl" in str(states["other"].note)
+    await eventually(lambda: "/queue is taken by Easel itself" in owner(shop), owner(shop))
+    assert "/sdxl is taken by template sdxl" in owner(shop)
     assert {"queue", "sdxl", "sd15"} <= commands(shop)
     max_ = Person(shop, "max")
     await max_.picture(await max_.says("imagine", prompt="x", template="queue"))
