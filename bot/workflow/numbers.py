@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.workflow.graph import Graph, Link, Node, Place
 from bot.workflow.lens import SEED_NAMES, Lens, active_branch
@@ -75,12 +75,12 @@ def number(lens: Lens, place: Place, axis: tuple[str, ...] = ()) -> Place | None
 
     `axis` names the inputs that hold this side of a size, for nodes that know both.
     """
-    return _Walk(lens, axis).end(place, frozenset(), pictured=False)
+    return _Walk(lens, axis).end(place)
 
 
 def choice(lens: Lens, place: Place) -> Place | None:
     """Follow links from the name of a sampler or scheduler to the literal that holds it."""
-    return _Walk(lens, (), chosen=place.input.removesuffix("_name")).end(place, frozenset(), pictured=False)
+    return _Walk(lens, (), chosen=place.input.removesuffix("_name")).end(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +92,27 @@ class _Walk:
     chosen: str = ""
     """What is looked for, if it is the name of a choice and no number."""
 
-    def end(self, place: Place, seen: frozenset[str], *, pictured: bool) -> Place | None:
+    _seen: set[tuple[Place, bool]] = field(default_factory=set[tuple[Place, bool]])
+    """Where the walk has been: it led nowhere from there, or goes in a ring."""
+
+    def end(self, place: Place, *, pictured: bool = False) -> Place | None:
         """Return where the walk ends; `pictured`: it goes along pictures, whose size is asked for."""
+        if (place, pictured) in self._seen:
+            return None
+        first = not self._seen
+        self._seen.add((place, pictured))
         graph = self.lens.graph
         link = graph.link(graph.value(place))
         if link is None:
-            return place if self._fits(place, first=not seen) else None
+            return place if self._fits(place, first=first) else None
         node = graph.nodes[link.node]
         pictured = pictured or self._is_closed(place.input, link)
-        if node.id in seen or (pictured and not self.axis):
+        if pictured and not self.axis:
             return None
         if _RANDOM.search(node.kind) and not pictured and not self.chosen:
             return place
         ends = (
-            self.end(Place(node.id, name), seen | {place.node, node.id}, pictured=pictured and name not in self.axis)
+            self.end(Place(node.id, name), pictured=pictured and name not in self.axis)
             for name in self._sources(node, pictured=pictured)
         )
         return next((end for end in ends if end), None)

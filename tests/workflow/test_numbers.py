@@ -115,3 +115,12 @@ def test_files_of_merged_models() -> None:
     )
     tree["3"]["inputs"]["model"] = ["20", 0]
     assert set(roles(tree).models) == {Place("4", "ckpt_name"), Place("21", "ckpt_name")}
+
+
+@pytest.mark.timeout(10)
+def test_a_maze_is_walked_once() -> None:
+    """Where every node has two ways on, and all lead nowhere, the walk still ends at once."""
+    maze = {f"x{at}": node("Math", a=[f"x{at + 1}", 0], b=[f"x{at + 1}", 1]) for at in range(40)}
+    tree = txt2img(**maze, x40=node("LoadText", text="nothing"))
+    tree["3"]["inputs"]["seed"] = ["x0", 0]
+    assert roles(tree).seeds == (Place("3", "seed"),)
