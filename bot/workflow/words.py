@@ -168,11 +168,20 @@ class WordTrace:
             name for name in names if isinstance(value := node.inputs[name], str) and not _is_option(name, value)
         ]
         literals = [] if quiet else typed(self.lens, node, literals)
+        if len(literals) > link.slot and self._is_store(node, literals):
+            literals = [literals[link.slot]]
         for name in names:
             if name in literals:
                 yield Place(node.id, name)
             elif (source := self._graph.link(node.inputs[name])) and self.lens.carries_text(name, source):
                 yield from self._strings(source, seen)
+
+    def _is_store(self, node: Node, names: Sequence[str]) -> bool:
+        """Tell a node that keeps several texts of one name (text, text_b) and gives each by an output of its own."""
+        alike = len({re.sub(r"_([a-z]|\d+)$", "", name) for name in names}) == 1
+        slots = {link.slot for user in self._graph.nodes.values() for _, link in self._graph.links(user)
+                 if link.node == node.id}  # fmt: skip
+        return alike and len(names) > 1 and max(slots, default=0) > 0
 
     def _string_inputs(self, node: Node) -> list[str]:
         """Return the inputs that a string node makes its output of."""

@@ -188,3 +188,13 @@ def test_the_first_of_any() -> None:
     )
     tree["6"]["inputs"]["text"] = ["20", 0]
     assert roles(tree).positive == (Place("21", "value"),)
+
+
+def test_a_store_of_texts() -> None:
+    """A node that keeps several texts gives each by its own output; none is joined with another."""
+    tree = txt2img(**{"20": node("Texts", text="a cat", text_b="bad", text_c="a much longer remark", text_d="")})
+    tree["6"]["inputs"]["text"] = ["20", 0]
+    tree["7"]["inputs"]["text"] = ["20", 1]
+    found = roles(tree)
+    assert (found.positive, found.negative) == ((Place("20", "text"),), (Place("20", "text_b"),))
+    assert found.ambiguous == ()
