@@ -17,6 +17,7 @@ from bot.jobs.library import Library
 from bot.settings import Settings
 from bot.workflow.graph import Graph, GraphError, UiFormat, read_graph
 from bot.workflow.manifest import is_name
+from bot.workflow.matching import near
 from bot.workflow.ready import WORKFLOWS, Wish
 from bot.workflow.template import Template, equipped, make_template
 from bot.workflow.uiformat import converted
@@ -150,15 +151,8 @@ async def make(settings: Settings, say: Say, kind: str, name: str, wish: Wish, *
         return False
     async with open_fleet(settings) as (fleet, _):
         server = _chosen(fleet, None)
-        for folder, file in (("checkpoints", wish.checkpoint), ("vae", wish.vae)):
-            try:
-                known = await server.client.models(folder)
-            except ComfyError as fault:
-                say(f"{server.name} does not answer as a ComfyUI does ({fault.facts.get('reason', fault)})")
-                return False
-            if file and known is not None and file not in known:
-                say(f"{server.name} has no {file} in {folder}; it has: {', '.join(known) or 'none'}")
-                return False
+        if not await _has_files(server, wish, say):
+            return False
         try:
             graph = WORKFLOWS[kind](server.node_list, wish)
         except GraphError as fault:
@@ -169,6 +163,24 @@ async def make(settings: Settings, say: Say, kind: str, name: str, wish: Wish, *
         path.with_suffix(".toml").write_text(tomlkit.dumps({"title": name}), encoding="utf-8")
     say(f"Wrote {path.name}.")
     return True
+
+
+async def _has_files(server: Server, wish: Wish, say: Say) -> bool:
+    """Tell whether a server has the files that are wished for; say which it has not, and what is like it."""
+    wanted = [("checkpoints", wish.checkpoint), ("vae", wish.vae), *(("loras", file) for file, _ in wish.loras)]
+    missing = False
+    for folder, file in wanted:
+        try:
+            known = await server.client.models(folder)
+        except ComfyError as fault:
+            say(f"{server.name} does not answer as a ComfyUI does ({fault.facts.get('reason', fault)})")
+            return False
+        if file and known is not None and file not in known:
+            missing = True
+            alike = near(file, known)
+            hint = f"did you mean {' or '.join(alike)}?" if alike else f"it has: {', '.join(known) or 'none'}"
+            say(f"{server.name} has no {file} in {folder}; {hint}")
+    return not missing
 
 
 async def looked_at(settings: Settings, file: Path, server_name: str) -> Template:

@@ -303,6 +303,11 @@ async def test_inspect_explains_and_drafts(tmp_path: Path) -> None:
     assert code == 0
     assert "positive: 6.text" in out
     assert "option: prompt (required, text)" in out
+    lines = len(out.splitlines())
+    file.write_text(json.dumps(txt2img()).replace('"6"', '"six\\n\\nseven"'), encoding="utf-8")
+    code, out, _ = await result("inspect", str(file))
+    assert (code, len(out.splitlines())) == (0, lines)
+    file.write_text(json.dumps(txt2img()), encoding="utf-8")
     code, out, _ = await result("inspect", str(file), "--write-manifest")
     assert code == 0
     assert load_template(file).options == load_template(file).options
@@ -347,6 +352,11 @@ async def test_templates_are_listed_made_and_pulled(tmp_path: Path) -> None:
         assert (code, "already" in out) == (1, True)
         code, out, _ = await result("templates", "new", "sd15", "--checkpoint", "nope.ckpt", **settings)
         assert (code, "it has: easel-sd15" in out) == (1, True)
+        near = ("--checkpoint", "easel-sd15", "--lora", "watercolor.safetensors:0.5")
+        code, out, _ = await result("templates", "new", "sd15", *near, **settings)
+        assert code == 1
+        assert "has no easel-sd15 in checkpoints; did you mean easel-sd15.safetensors" in out
+        assert "has no watercolor.safetensors in loras; did you mean watercolour.safetensors" in out
         code, out, _ = await result("templates", "new", "sd15", *checkpoint, "--name", "Big One", **settings)
         assert (code, "is no name" in out) == (1, True)
         client = ComfyClient(session, url)

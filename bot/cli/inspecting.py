@@ -11,7 +11,7 @@ from bot.cli.running import FAILED, guarded, with_settings
 from bot.comfy.errors import ComfyError
 from bot.settings import Settings
 from bot.workflow.draft import draft, roles_json
-from bot.workflow.graph import GraphError, UiFormat
+from bot.workflow.graph import GraphError, UiFormat, shown
 from bot.workflow.template import Template, load_template
 
 
@@ -65,7 +65,7 @@ def _write_manifest(path: Path, text: str) -> int:
 
 def _explain(found: dict[str, Any], template: Template) -> None:
     for role, places in found.items():
-        listed = ", ".join(place if isinstance(place, str) else ".".join(place) for place in places)
+        listed = ", ".join(shown(place if isinstance(place, str) else ".".join(place)) for place in places)
         click.echo(f"{role:>9}: {listed or '-'}")
     click.echo(f"{'command':>9}: /{template.command}" if template.command else f"{'command':>9}: none of its own")
     for option in template.options:

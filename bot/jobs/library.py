@@ -53,6 +53,8 @@ class Library:
         self._drawn: dict[str, UiFormat] = {}
         self._equipped_for: tuple[int, ...] = ()
         self._equipped: dict[str, tuple[Template, list[NodeList], Template]] = {}
+        self._waiting: dict[str, Template] = {}
+        """New versions that no server can run yet; the version before, which one can run, stays in use."""
         self._undrawn = asyncio.Event()
         self._fresh: set[str] = set()
         """Names that were read since the owner was last told of them."""
@@ -117,7 +119,7 @@ class Library:
         """Return the model files that templates name, as (class, input, name)."""
         return [
             (node.class_type, name, value)
-            for template in self._sources.values()
+            for template in (*self._sources.values(), *self._waiting.values())
             for node in template.graph.nodes.values()
             for name, value in node.inputs.items()
             if name.endswith("_name") and isinstance(value, str)
@@ -133,7 +135,7 @@ class Library:
         news: list[TemplateFault] = []
         paths = {path.stem: path for path in sorted(self._folder.glob("*.json"))}
         for gone in set(self._stamps) - set(paths):
-            for kept in (self._sources, self._stamps, self._faults, self._drawn, self._equipped):
+            for kept in (self._sources, self._stamps, self._faults, self._drawn, self._equipped, self._waiting):
                 kept.pop(gone, None)
         for name, path in paths.items():
             stamp = _stamp(path)
@@ -169,11 +171,30 @@ class Library:
 
     def _take(self, name: str, graph: Graph, path: Path) -> list[TemplateFault]:
         try:
-            self._sources[name] = make_template(name, graph, path.with_suffix(".toml"))
+            made = make_template(name, graph, path.with_suffix(".toml"))
         except GraphError as fault:
+            self._waiting.pop(name, None)
             return self._failed(name, str(fault))
-        self._faults.pop(name, None)
-        return []
+        return self._replace(name, made)
+
+    def _replace(self, name: str, made: Template) -> list[TemplateFault]:
+        """Put a new version in the place of the one before, unless only that one can be offered."""
+        before = self.by_name.get(name)
+        self.fleet.forget()
+        lost = () if before is None or self._reasons(before) else self._unmet(made)
+        self.fleet.forget()
+        if not lost:
+            self._waiting.pop(name, None)
+            self._faults.pop(name, None)
+            self._sources[name] = made
+            return []
+        self._waiting[name] = made
+        news = self._failed(name, f"it could not be offered ({'; '.join(lost)})")
+        return news if not self._node_lists() else []  # else the servers are asked anew before anybody is told
+
+    def _unmet(self, made: Template) -> tuple[str, ...]:
+        self.fleet.forget()
+        return self._reasons(equipped(made, self._lists_for(made)))
 
     def _failed(self, name: str, reason: str) -> list[TemplateFault]:
         """Keep the last good version, if there is one."""
@@ -221,6 +242,8 @@ class Library:
         """A server came, went or was read anew."""
         lists = self._node_lists()
         if tuple(map(id, lists)) != self._equipped_for:
+            for name, made in list(self._waiting.items()):
+                self._replace(name, made)
             self.fleet.forget()
             self._equip()
         if self._drawn:
@@ -265,15 +288,16 @@ class Library:
         """Report what was read lately and cannot be offered, once the servers have been asked anew."""
         if not self.fleet.is_read or not self._node_lists():
             return
-        reasons = {name: self._reasons(self.by_name[name]) for name in sorted(self._fresh) if name in self.by_name}
+        known = [name for name in sorted(self._fresh) if name in self.by_name]
         self._fresh.clear()
-        self.report(
-            [
-                TemplateFault(file=f"{name}.json", reason=f"it is not offered: {'; '.join(found)}")
-                for name, found in reasons.items()
-                if found
-            ]
-        )
+        reasons = {
+            name: self._faults[name] if name in self._waiting else f"it is not offered: {'; '.join(found)}"
+            for name in known
+            if (found := self._reasons(self.by_name[name])) or name in self._waiting
+        }
+        _, unclaimed = claims(self.usable())
+        reasons |= {name: note for name, note in unclaimed.items() if name in known and name not in reasons}
+        self.report([TemplateFault(file=f"{name}.json", reason=reason) for name, reason in reasons.items()])
 
     def report(self, news: list[TemplateFault]) -> None:
         """Log faults, and tell whoever wants to hear."""
@@ -293,8 +317,9 @@ class Library:
         async for _ in changes:
             self.report(self.load())
             self._tell()
-            if any(self._reasons(template) for template in self.by_name.values()):
+            if self._waiting or any(self._reasons(template) for template in self.by_name.values()):
                 self.fleet.read_again()  # perhaps the owner put the model there, too; `_refresh` tells what is left
+            self._tell_unfit()
 
 
 def _bug(name: str, fault: Exception) -> str:

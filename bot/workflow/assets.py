@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from bot.model.jsontree import is_object
 from bot.workflow.graph import Graph, Link, Node, Place
 from bot.workflow.lens import Lens, active_branch
 
@@ -24,7 +25,7 @@ _TO_MASK = re.compile(r"image.?to.?mask|to.?mask$|mask.?from", re.IGNORECASE)
 _LOADS_CLIP = re.compile(r"load.?video|video.?load", re.IGNORECASE)
 _LOADS_SOUND = re.compile(r"load.?audio|audio.?load", re.IGNORECASE)
 _TO_MODEL = re.compile(
-    r"^(model|unet|dit|guider|pipe|basic_pipe|detailer_pipe|sdxl_tuple|model_\w+|\w*(?<!upscale)(?<!vision)_model|transformer|"
+    r"^(model|unet|dit|guider|pipe|basic_pipe|detailer_pipe|sdxl_tuple|model\d|model_\w+|\w*(?<!upscale)(?<!vision)_model|transformer|"
     r"anything|any|any_\w+|input\w*|on_true|on_false|value)$",
     re.IGNORECASE,
 )
@@ -140,4 +141,5 @@ def _leads_to_model(lens: Lens, name: str, link: Link) -> bool:
 
 
 def _is_model_file(name: str, value: object) -> bool:
+    value = value.get("content") if is_object(value) else value  # some packs show a picture beside the name
     return isinstance(value, str) and bool(_MODEL_FILE.match(name)) and value.strip().lower() != "none"

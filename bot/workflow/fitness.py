@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bot.comfy.models import InputSpec, NodeList
-from bot.workflow.graph import Graph, Node, Place
+from bot.workflow.graph import Graph, Node, Place, shown
 from bot.workflow.template import Template, fitting_model, unlisted
 
 
@@ -30,7 +30,7 @@ def graph_problems(graph: Graph, node_list: NodeList, brought: frozenset[Place] 
     run = graph.upstream(ends)
     for node in graph.nodes.values():
         if node.class_type not in node_list:  # the server refuses the whole graph for it, used or not
-            found.append(f"missing node {node.class_type}")
+            found.append(f"missing node {shown(node.class_type)}")
         elif node.id in run:
             found += _node_problems(graph, node, node_list, brought)
     return tuple(dict.fromkeys(found))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from bot.errors import EaselError
 from bot.model.jsontree import JsonObject, is_list, is_object, obj, text
@@ -139,28 +139,53 @@ def parse_graph(tree: object) -> Graph:
         if (drawn := _ui_tree(tree)) is not None:
             raise UiFormat(drawn)
         raise GraphError("there is no workflow in this file: nodes with class_type and inputs were expected")
-    nodes = {node_id: _node(node_id, entry) for node_id, entry in found.items() if _is_node_like(entry)}
+    linked = _linked(found)
+    nodes = {
+        node_id: _node(node_id, entry) for node_id, entry in found.items() if _is_node_like(node_id, entry, linked)
+    }
     graph = Graph(nodes)
     for node in nodes.values():
         _refuse_dangling(graph, node)
     return graph
 
 
-def _is_node_like(entry: object) -> bool:
-    return is_object(entry) and ("class_type" in entry or is_object(entry.get("inputs")))
+def shown(name: str) -> str:
+    """Return a name of a file's for a message: on one line, and not too long."""
+    return " ".join(name.split())[:80]
+
+
+def _is_node_like(node_id: str, entry: object, linked: frozenset[str]) -> bool:
+    """Tell a node, also one that lost its class, from a remark: that has a name, and no links."""
+    if not is_object(entry) or "class_type" in entry:
+        return is_object(entry)
+    inputs = entry.get("inputs")
+    if not is_object(inputs) or node_id.startswith(("_", "#", "/")):
+        return False
+    return node_id.isdecimal() or node_id in linked or any(_looks_linked(value) for value in inputs.values())
+
+
+def _looks_linked(value: object) -> TypeGuard[list[Any]]:
+    return is_list(value) and len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int
+
+
+def _linked(tree: JsonObject) -> frozenset[str]:
+    """Return the ids that links lead to."""
+    nodes = (obj(obj(entry).get("inputs")) for entry in tree.values())
+    return frozenset(value[0] for inputs in nodes for value in inputs.values() if _looks_linked(value))
 
 
 def _node(node_id: str, entry: JsonObject) -> Node:
     if not text(entry.get("class_type")):
-        raise GraphError(f"node {node_id} has no class_type: a custom node was missing when the file was exported")
+        missing = "a custom node was missing when the file was exported"
+        raise GraphError(f"node {shown(node_id)} has no class_type: {missing}")
     return Node(node_id, entry["class_type"], obj(entry.get("inputs")), text(obj(entry.get("_meta")).get("title")))
 
 
 def _refuse_dangling(graph: Graph, node: Node) -> None:
     for name, value in node.inputs.items():
-        looks = is_list(value) and len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int
-        if looks and value[0] not in graph.nodes:
-            raise GraphError(f"input {name} of node {node.id} is linked to node {value[0]}, which is not in the file")
+        if _looks_linked(value) and value[0] not in graph.nodes:
+            source = f"node {shown(value[0])}, which is not in the file"
+            raise GraphError(f"input {shown(name)} of node {shown(node.id)} is linked to {source}")
 
 
 def _ui_tree(tree: object) -> JsonObject | None:
@@ -192,4 +217,4 @@ def _unwrapped(tree: object, depth: int) -> JsonObject | None:
     return next((found for key in _WRAPPERS if key in tree and (found := _unwrapped(tree[key], depth - 1))), None)
 
 
-__all__ = ["Graph", "GraphError", "Link", "Node", "Place", "UiFormat", "parse_graph", "read_graph"]
+__all__ = ["Graph", "GraphError", "Link", "Node", "Place", "UiFormat", "parse_graph", "read_graph", "shown"]

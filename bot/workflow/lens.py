@@ -26,6 +26,8 @@ _NO_SAMPLER = re.compile(
 )
 _WORK = re.compile(r"latent|samples|^images?$|image$|pixels|sigmas|embeds|pipe", re.IGNORECASE)
 _PACE = (*SEED_NAMES, "steps", "sigmas")
+_SETS_SAMPLING = frozenset({"steps", "cfg", "sampler_name"})
+"""What the sampling is told, be it in a node before the one that does it."""
 _CARRIES_WORDS = re.compile(r"embeds|_cond$|^cond|pipe|tuple|^context|guider|prompt", re.IGNORECASE)
 _CARRIES_NONE = re.compile(
     r"model|clip|vae|image|latent|mask|control_?net|sampler|sigmas|noise|lora|insight|pixels|samples|frames|video|audio"
@@ -63,14 +65,15 @@ class Lens:
         """Return the nodes whose files are the result: what saves, else what previews, else what shows text."""
         nodes = list(self.graph.nodes.values())
         ranks = (
-            [node for node in nodes if self._saves(node) and self._may_end(node)],
+            [node for node in nodes if self.saves(node) and self._may_end(node)],
             [node for node in nodes if _PREVIEWS.search(node.class_type) and self._is_fed(node)],
             [node for node in nodes if self._ends(node)],
             [node for node in nodes if _SHOWS.search(node.class_type)],
         )
         return next((tuple(node.id for node in found) for found in ranks if found), ())
 
-    def _saves(self, node: Node) -> bool:
+    def saves(self, node: Node) -> bool:
+        """Tell a node that keeps files of its own accord, or is set to."""
         if str(node.inputs.get("image_output", "")).lower().startswith("save"):
             return True
         if _SAVES_NO_MEDIA.search(node.class_type) or node.inputs.get("save_output") is False:
@@ -100,13 +103,13 @@ class Lens:
         names = node.inputs.keys()
         if "guider" in names and ("noise" in names or "sigmas" in names):
             return True
-        if _NO_SAMPLER.search(node.class_type) or (self._saves(node) and "sampler" not in node.kind):
+        if _NO_SAMPLER.search(node.class_type) or (self.saves(node) and "sampler" not in node.kind):
             return False
         paced = any(name in names for name in _PACE)
         works = any(_WORK.search(name) for name in names)
         if POSITIVE in names and NEGATIVE in names and paced and works:
             return True
-        return "sampler" in node.kind and paced
+        return paced and ("sampler" in node.kind or (works and names >= _SETS_SAMPLING))
 
     def is_generator(self, node: Node) -> bool:
         """Tell an all-in-one node: it takes a prompt itself, and no sampler does the work."""
@@ -163,6 +166,8 @@ _SELECTS = ("select", "index", "input", "selected", "which", "choice", "selectio
 def active_branch(graph: Graph, node: Node) -> str | None:
     """Return the input that a constant switch lets through, or None if this is no such switch."""
     by_low = {name.lower(): name for name in node.inputs}
+    if by_low and all(re.fullmatch(r"any_\d+", low) for low in by_low):
+        return by_low[min(by_low)]  # the first that brings anything
     for low in _SWITCHES:
         chosen = _constant(graph, node.inputs.get(by_low.get(low, "")))
         if isinstance(chosen, bool):

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bot.model.request import Value
 from bot.workflow.graph import GraphError
@@ -45,6 +54,17 @@ Words = Annotated[dict[str, str], BeforeValidator(_by_language)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _short(words: dict[str, str]) -> dict[str, str]:
+    if any(not text.strip() or len(text) > 100 for text in words.values()):
+        reason = "must be 1 to 100 characters in every language"
+        raise ValueError(reason)
+    return words
+
+
+ShortWords = Annotated[Words, AfterValidator(_short)]
+"""Words that Discord shows beside a name."""
+
+
 class OptionEntry(BaseModel):
     """One option: `[options.NAME]`. It is for a role that was traced, or for places that it names."""
 
@@ -53,7 +73,7 @@ class OptionEntry(BaseModel):
     role: str | None = None
     places: tuple[tuple[str, str], ...] = ()
     type: Literal["text", "integer", "number", "switch", "image", "video", "audio"] | None = None
-    description: Words = Field(default_factory=dict[str, str])
+    description: ShortWords = Field(default_factory=dict[str, str])
     required: bool | None = None
     default: Value | None = None
     min: float | None = None
@@ -88,14 +108,9 @@ class OptionEntry(BaseModel):
         if self.choices is not None and self.list is not None:
             reason = "give choices or a list, not both"
             raise ValueError(reason)
-        if self.choices and self.default is not None and self.default not in self.choices:
+        if self.choices and self.default is not None and str(self.default) not in map(str, self.choices):
             reason = "default is not one of the choices"
             raise ValueError(reason)
-        if isinstance(self.default, int | float) and not isinstance(self.default, bool):
-            low, high = self.min, self.max
-            if (low is not None and self.default < low) or (high is not None and self.default > high):
-                reason = "default lies outside min and max"
-                raise ValueError(reason)
         return self
 
 
@@ -104,8 +119,8 @@ class Manifest(BaseModel):
 
     model_config = _STRICT
 
-    title: Words = Field(default_factory=dict[str, str])
-    description: Words = Field(default_factory=dict[str, str])
+    title: ShortWords = Field(default_factory=dict[str, str])
+    description: ShortWords = Field(default_factory=dict[str, str])
     command: str | bool | None = None
     """Name of the slash command; `false`: none of its own, only `/imagine template:`."""
     options: dict[str, OptionEntry] = Field(default_factory=dict[str, OptionEntry])
@@ -132,14 +147,6 @@ class Manifest(BaseModel):
     """Parts of file names, one of which a fitting model has (any case); none given: every model fits."""
     model_avoids: tuple[str, ...] = ()
     """Parts of file names that a fitting model does not have."""
-
-    @field_validator("title", "description")
-    @classmethod
-    def _short(cls, words: dict[str, str]) -> dict[str, str]:
-        if any(not text.strip() or len(text) > 100 for text in words.values()):
-            reason = "must be 1 to 100 characters in every language"
-            raise ValueError(reason)
-        return words
 
     @field_validator("command")
     @classmethod

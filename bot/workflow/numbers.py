@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.workflow.graph import Graph, Link, Node, Place
 from bot.workflow.lens import SEED_NAMES, Lens, active_branch
@@ -11,14 +11,24 @@ _NO_SEED = re.compile(
     r"llm|(?<!kon)text|caption|prompt|wildcard|load|depth|random|style|florence|noise.?aug", re.IGNORECASE
 )
 _RANDOM = re.compile(r"random(?!noise)|canvas", re.IGNORECASE)
-_ACROSS = ("width", "empty_latent_width", "Xi", "resize_type.width")
-_DOWN = ("height", "empty_latent_height", "Yi", "resize_type.height")
+_ACROSS = ("width", "Width", "empty_latent_width", "Xi", "resize_type.width")
+_DOWN = ("height", "Height", "empty_latent_height", "Yi", "resize_type.height")
 _PICTURE_IN = re.compile(r"image|pixels", re.IGNORECASE)
 _FROM_PICTURE = re.compile(
     r"(vae|image).?encode|load.?image|inpaint.?model.?conditioning|textencode|text.?encode", re.IGNORECASE
 )
 _TO_LATENT = re.compile(r"latent|samples|image_embeds|pipe|any|^input", re.IGNORECASE)
-_NUMBER_NAMES = (*SEED_NAMES, "value", "int", "number", "Value", "integer", "float", "Number")
+_NUMBER_NAMES = (*SEED_NAMES, "value", "int", "number", "Value", "integer", "float", "Number", "Xi")
+_NO_NUMBER = re.compile(
+    r"^(MODEL|CLIP|CLIP_VISION|CLIP_VISION_OUTPUT|VAE|IMAGE|LATENT|MASK|CONDITIONING|CONTROL_NET|SAMPLER|SIGMAS|NOISE|GUIDER|"
+    r"AUDIO|VIDEO|UPSCALE_MODEL|STYLE_MODEL)$"
+)
+_CLOSED = re.compile(r"image|pixels|picture|mask|latent|samples|model|clip|vae|video|audio|conditioning", re.IGNORECASE)
+_COUNTS = re.compile(r"width|height|size|side|length|count|number|seed|fps|steps|index|batch", re.IGNORECASE)
+"""Parts of the names of numbers, also where the number is one of a picture."""
+_PICTURED = re.compile(r"image|pixels|picture|mask|latent|samples|video|frames|any", re.IGNORECASE)
+LIKE_A_NUMBER = re.compile(r"^[-+]?\d+(\.\d+)?$|\{|^%.*%$|^\$|^<.*>$|^__|PARAM_|_HERE$|替换")
+"""A number in quotes, or a placeholder of another tool."""
 _SETTINGS = {
     "steps": ("steps",),
     "cfg": ("cfg", "guidance"),
@@ -43,11 +53,12 @@ def seeds(lens: Lens, live: frozenset[str], stages: Iterable[Node]) -> tuple[Pla
     for node in lens.graph.nodes.values():
         if node.id not in live or node.inputs.get("add_noise") in ("disable", False):
             continue
-        other = _NO_SEED.search(node.class_type) or _is_primitive(lens, node, live)
+        other = _NO_SEED.search(node.class_type) or lens.saves(node) or _is_primitive(lens, node, live)
         if node.id not in working and other and not node.kind.startswith("randomnoise"):
             continue
         places = (Place(node.id, name) for name in SEED_NAMES if name in node.inputs)
-        found += [end for place in places if (end := number(lens.graph, place))]
+        ends = (number(lens, place) or (place if is_linked(lens, place) else None) for place in places)
+        found += [end for end in ends if end]
     return tuple(dict.fromkeys(found))
 
 
@@ -59,61 +70,114 @@ def _is_primitive(lens: Lens, node: Node, live: frozenset[str]) -> bool:
     return bool(uses) and all(name != "noise" and not re.search(r"latent|image|model", name) for name in uses)
 
 
-def number(graph: Graph, place: Place, axis: tuple[str, ...] = (), seen: frozenset[str] = frozenset()) -> Place | None:
+def number(lens: Lens, place: Place, axis: tuple[str, ...] = ()) -> Place | None:
     """Follow links from a number to the literal that holds it; a random source leaves the place itself.
 
     `axis` names the inputs that hold this side of a size, for nodes that know both.
     """
-    link = graph.link(graph.value(place))
-    if link is None:
-        return place if _is_number(graph.value(place)) else None
-    node = graph.nodes[link.node]
-    if node.id in seen:
-        return None
-    if _RANDOM.search(node.kind):
-        return place
-    return next((end for name in _sources(graph, node, axis) if (end := _end(graph, node, name, axis, seen))), None)
+    return _Walk(lens, axis).end(place)
 
 
-def _end(graph: Graph, node: Node, name: str, axis: tuple[str, ...], seen: frozenset[str]) -> Place | None:
-    return number(graph, Place(node.id, name), axis, seen | {node.id})
+def choice(lens: Lens, place: Place) -> Place | None:
+    """Follow links from the name of a sampler or scheduler to the literal that holds it."""
+    return _Walk(lens, (), chosen=place.input.removesuffix("_name")).end(place)
 
 
-def _sources(graph: Graph, node: Node, axis: tuple[str, ...]) -> Iterator[str]:
-    """Yield the inputs that a number may come from, likeliest first."""
-    if (branch := active_branch(graph, node)) is not None:
-        yield branch
-        return
-    sides = [name for name in axis if name in node.inputs]
-    if axis and not sides and any(name in node.inputs for name in (*_ACROSS, *_DOWN)):
-        return
-    yield from sides
-    if sides:
-        return
-    linked = [name for name, _ in graph.links(node)]
-    yield from (name for name in _NUMBER_NAMES if name in linked)
-    yield from (name for name in linked if name not in _NUMBER_NAMES)
-    if not linked:
-        names = [name for name in _NUMBER_NAMES if name in node.inputs]
-        yield from names or [name for name, value in node.inputs.items() if _is_number(value)][:1]
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One way from a place to the literal behind it."""
+
+    lens: Lens
+    axis: tuple[str, ...]
+    chosen: str = ""
+    """What is looked for, if it is the name of a choice and no number."""
+
+    _seen: set[tuple[Place, bool]] = field(default_factory=set[tuple[Place, bool]])
+    """Where the walk has been: it led nowhere from there, or goes in a ring."""
+
+    def end(self, place: Place, *, pictured: bool = False) -> Place | None:
+        """Return where the walk ends; `pictured`: it goes along pictures, whose size is asked for."""
+        if (place, pictured) in self._seen:
+            return None
+        first = not self._seen
+        self._seen.add((place, pictured))
+        graph = self.lens.graph
+        link = graph.link(graph.value(place))
+        if link is None:
+            return place if self._fits(place, first=first) else None
+        node = graph.nodes[link.node]
+        pictured = pictured or self._is_closed(place.input, link)
+        if pictured and not self.axis:
+            return None
+        if _RANDOM.search(node.kind) and not pictured and not self.chosen:
+            return place
+        ends = (
+            self.end(Place(node.id, name), pictured=pictured and name not in self.axis)
+            for name in self._sources(node, pictured=pictured)
+        )
+        return next((end for end in ends if end), None)
+
+    def _is_closed(self, name: str, link: Link) -> bool:
+        """Tell a link that carries no number: along it only sizes are followed, and only to widths and heights."""
+        if self.chosen:
+            return False
+        kind = self.lens.source_type(link)
+        return bool(_NO_NUMBER.match(kind)) if kind else bool(_CLOSED.search(name)) and not _COUNTS.search(name)
+
+    def _sources(self, node: Node, *, pictured: bool) -> Iterator[str]:
+        """Yield the inputs that a number may come from, likeliest first."""
+        if (branch := active_branch(self.lens.graph, node)) is not None:
+            yield branch
+            return
+        sides = [name for name in self.axis if name in node.inputs]
+        if self.axis and not sides and _has_other_side(node):
+            return
+        yield from sides
+        if sides:
+            return
+        links = dict(self.lens.graph.links(node))
+        if pictured:
+            yield from (name for name, link in links.items() if _PICTURED.search(self.lens.source_type(link) or name))
+            return
+        yield from (name for name in _NUMBER_NAMES if name in links)
+        yield from (name for name in links if name not in _NUMBER_NAMES)
+        if not links:
+            names = [name for name in _NUMBER_NAMES if name in node.inputs]
+            yield from names or [name for name in node.inputs if self._fits(Place(node.id, name), first=False)][:1]
+
+    def _fits(self, place: Place, *, first: bool) -> bool:
+        value, spec = self.lens.graph.value(place), self.lens.spec(place)
+        if self.chosen:
+            named = self.chosen in place.input or place.input in ("value", "string", "text")
+            return isinstance(value, str) and named
+        if not isinstance(value, str):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        if spec is not None and spec.type not in ("INT", "FLOAT", "NUMBER", "*", ""):
+            return False
+        return first or bool(LIKE_A_NUMBER.search(value.strip()))
 
 
-def _is_number(value: object) -> bool:
-    """A number, or a text in a number's place: a placeholder that must be replaced."""
-    return isinstance(value, int | float | str) and not isinstance(value, bool)
+def _has_other_side(node: Node) -> bool:
+    """Tell a node that knows one side by name; a slider of one dimension calls its only number Xi."""
+    names = [name for name in (*_ACROSS, *_DOWN) if name in node.inputs]
+    return bool(names) and names != ["Xi"]
+
+
+def is_linked(lens: Lens, place: Place) -> bool:
+    """Tell whether another node gives the value of a place."""
+    return lens.graph.link(lens.graph.value(place)) is not None
 
 
 def sizes(lens: Lens, stages: Iterable[Node]) -> tuple[tuple[SizePlace, ...], tuple[Place, ...]]:
     """Return where the sizes of the pictures stand, and how many are made at once."""
-    graph = lens.graph
     found: list[SizePlace] = []
     batches: list[Place] = []
     for stage in stages:
         for holder in _latent_makers(lens, stage):
             width = next((end for name in _ACROSS if name in holder.inputs
-                          and (end := number(graph, Place(holder.id, name), _ACROSS))), None)  # fmt: skip
+                          and (end := number(lens, Place(holder.id, name), _ACROSS))), None)  # fmt: skip
             height = next((end for name in _DOWN if name in holder.inputs
-                           and (end := number(graph, Place(holder.id, name), _DOWN))), None)  # fmt: skip
+                           and (end := number(lens, Place(holder.id, name), _DOWN))), None)  # fmt: skip
             if width and height and width != height:
                 found.append(SizePlace(width=width, height=height))
             batches += [Place(holder.id, "batch_size")] if _is_count(holder.inputs.get("batch_size")) else []
@@ -175,7 +239,8 @@ def settings(lens: Lens, live: frozenset[str], stages: Iterable[Node]) -> dict[s
         if node.id not in near or not re.search(r"sampl|schedul|guid|detailer|upscale|pipe", node.kind):
             continue
         for role, names in _SETTINGS.items():
-            ends = (number(graph, Place(node.id, name)) for name in names if name in node.inputs)
+            follow = choice if role in ("sampler", "scheduler") else number
+            ends = (follow(lens, Place(node.id, name)) for name in names if name in node.inputs)
             found[role] += [end for end in ends if end is not None]
     return {role: _alike(graph, places) for role, places in found.items() if places}
 

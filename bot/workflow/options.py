@@ -8,7 +8,7 @@ from enum import StrEnum
 from bot.comfy.models import InputSpec, NodeList
 from bot.model.request import COUNT_LIMIT, Value
 from bot.workflow.graph import Graph, Place
-from bot.workflow.manifest import LISTS, Manifest, ManifestFault, OptionEntry
+from bot.workflow.manifest import LISTS, Manifest, OptionEntry
 from bot.workflow.roles import Roles
 
 
@@ -67,22 +67,24 @@ def options_of(
     graph: Graph, roles: Roles, manifest: Manifest, node_lists: Sequence[NodeList] = ()
 ) -> tuple[Option, ...]:
     """Return a template's options, required ones first; `node_lists` are those of the servers it may run on."""
-    free = (_without(option, fixed_places(manifest)) for option in _all_options(graph, roles, manifest, node_lists))
+    free = (_without(option, fixed_places(manifest)) for option in all_options(graph, roles, manifest, node_lists))
     kept = (_possible(option) for option in free if option.places)
     return tuple(sorted(kept, key=lambda option: not option.required))
 
 
-def _all_options(graph: Graph, roles: Roles, manifest: Manifest, node_lists: Sequence[NodeList] = ()) -> list[Option]:
-    traced = {option.name: option for option in _traced(graph, roles, node_lists)}
+def all_options(graph: Graph, roles: Roles, manifest: Manifest, node_lists: Sequence[NodeList] = ()) -> list[Option]:
+    """Return the options of a manifest, then those that were traced besides; what the manifest names is its own."""
+    traced = {option.name: option for option in traced_options(graph, roles, node_lists)}
     by_role = {option.role: option for option in traced.values()}
     chosen: dict[str, Option] = {}
     for name, entry in manifest.options.items():
-        base = by_role.get(_role(name, entry) or "")
+        base = by_role.get(role_of(name, entry) or "")
         if base is not None:
             traced.pop(base.name, None)
         if not entry.hidden and (option := _merged(name, entry, base, graph, node_lists)) is not None:
             chosen[name] = option
-    return [*chosen.values(), *(option for name, option in traced.items() if name not in chosen)]
+    named = frozenset(place for option in chosen.values() for place in option.places)
+    return [*chosen.values(), *(_without(option, named) for name, option in traced.items() if name not in chosen)]
 
 
 def _possible(option: Option) -> Option:
@@ -101,11 +103,13 @@ def _without(option: Option, fixed: frozenset[Place]) -> Option:
     return replace(option, places=tuple(place for place in option.places if place not in fixed))
 
 
-def _role(name: str, entry: OptionEntry) -> str | None:
+def role_of(name: str, entry: OptionEntry) -> str | None:
+    """Return the role that an option says, or has by its name."""
     return entry.role or (name if name.rstrip("0123456789") in _KINDS else None)
 
 
-def _traced(graph: Graph, roles: Roles, node_lists: Sequence[NodeList]) -> Iterator[Option]:
+def traced_options(graph: Graph, roles: Roles, node_lists: Sequence[NodeList]) -> Iterator[Option]:
+    """Yield what a workflow offers without a manifest."""
     places: dict[str, tuple[Place, ...]] = {
         "prompt": roles.positive,
         **_numbered("image", roles.images),
@@ -199,12 +203,30 @@ def _merged(
         name=name,
         description=entry.description or base.description,
         required=base.required if entry.required is None else entry.required,
-        default=base.default if entry.default is None else entry.default,
+        default=base.default if entry.default is None else as_kind(entry.default, base.kind, choices),
         minimum=base.minimum if entry.min is None else entry.min,
         maximum=base.maximum if entry.max is None else entry.max,
         step=base.step if entry.step is None else entry.step,
         choices=choices,
     )
+
+
+def as_kind(value: Value, kind: Kind, choices: Sequence[str] | None) -> Value:
+    """Return a manifest's value as an option of a kind holds it: numbers may stand in quotes, choices without."""
+    if kind is Kind.TEXT and choices is not None and str(value) in choices:
+        return str(value)
+    if kind in (Kind.WHOLE, Kind.NUMBER) and isinstance(value, str) and is_number(value, kind):
+        return int(float(value)) if kind is Kind.WHOLE else float(value)
+    return value
+
+
+def is_number(value: Value, kind: Kind) -> bool:
+    """Tell whether a value can be that of an option of a numeric kind."""
+    try:
+        number = float(value)
+    except ValueError:
+        return False
+    return not isinstance(value, bool) and math.isfinite(number) and (kind is Kind.NUMBER or number == int(number))
 
 
 def _explicit(
@@ -216,7 +238,7 @@ def _explicit(
     kind = (
         Kind(entry.type) if entry.type else _BY_TYPE.get(spec.type if spec else "") or _kind_of(graph.value(places[0]))
     )
-    role = _role(name, entry) or ""
+    role = role_of(name, entry) or ""
     kind = _KINDS.get(role.rstrip("0123456789"), kind)
     ranged = kind in (Kind.WHOLE, Kind.NUMBER)
     return Option(
@@ -244,79 +266,3 @@ def listed(name: str, node_lists: Sequence[NodeList]) -> tuple[str, ...]:
     class_type, input_name = LISTS[name]
     specs = [known[class_type].inputs.get(input_name) for known in node_lists if class_type in known]
     return tuple(dict.fromkeys(choice for spec in specs if spec for choice in spec.choices or ()))
-
-
-def manifest_faults(graph: Graph, roles: Roles, manifest: Manifest) -> list[ManifestFault]:
-    """Return what a manifest says of nodes, inputs and roles that this graph does not have."""
-    faults: list[ManifestFault] = []
-    by_role = {option.role for option in _traced(graph, roles, ())}
-    for name, entry in manifest.options.items():
-        role = _role(name, entry)
-        if not entry.places and role is None:
-            reason = 'give it a role, or the places that it fills: places = [["node", "input"]]'
-            faults.append(ManifestFault(key=("options", name), reason=reason))
-        elif not entry.places and role not in by_role:
-            faults.append(ManifestFault(key=("options", name), reason=f"nothing in the workflow has the role {role}"))
-        faults += [
-            ManifestFault(key=("options", name, "places"), reason=reason)
-            for place in entry.places
-            if (reason := _missing(graph, *place))
-        ]
-    for node, inputs in manifest.fixed.items():
-        faults += [
-            ManifestFault(key=("fixed", node, name), reason=reason)
-            for name in inputs
-            if (reason := _missing(graph, node, name))
-        ]
-    for node in manifest.outputs or ():
-        if node not in graph.nodes:
-            faults.append(ManifestFault(key=("outputs",), reason=f"there is no node {node}"))
-    if faults:
-        return faults  # options can be made only of places that are there
-    return [
-        ManifestFault(key=("options", option.name), reason=reason)
-        for option in _all_options(graph, roles, manifest)
-        if (reason := _senseless(option)) is not None
-    ]
-
-
-def _senseless(option: Option) -> str | None:
-    """Return why an option, with all that was traced and said of it, cannot be offered."""
-    low, high = option.minimum, option.maximum
-    bounds = [bound for bound in (low, high, option.step) if bound is not None]
-    if not all(math.isfinite(bound) for bound in bounds):
-        return "min, max and step must be ordinary numbers"
-    if low is not None and high is not None and low > high:
-        return f"min {low:g} is larger than what is allowed at most, {high:g}; say max, too"
-    if option.choices is not None and (option.kind in FILES or option.kind in (Kind.SWITCH, Kind.SIZE)):
-        return f"an option of type {option.kind} takes no choices and no list"
-    if option.base_role == "size" and len(option.places) % 2:
-        return "a size needs places in pairs: width, height"
-    numeric = option.kind in (Kind.WHOLE, Kind.NUMBER)
-    if numeric and any(not _is_number(choice, option.kind) for choice in option.choices or ()):
-        return f"its choices must be numbers: it is of type {option.kind}"
-    if numeric and option.default is not None and not _is_number(option.default, option.kind):
-        return f"its default must be a number: it is of type {option.kind}"
-    if (
-        numeric
-        and isinstance(option.default, int | float)
-        and not (low or -math.inf) <= option.default <= (high or math.inf)
-    ):
-        return "default lies outside min and max"
-    return None
-
-
-def _is_number(value: Value, kind: Kind) -> bool:
-    try:
-        number = float(value)
-    except ValueError:
-        return False
-    return not isinstance(value, bool) and math.isfinite(number) and (kind is Kind.NUMBER or number == int(number))
-
-
-def _missing(graph: Graph, node: str, name: str) -> str | None:
-    if node not in graph.nodes:
-        return f"there is no node {node}"
-    if name not in graph.nodes[node].inputs:
-        return f"node {node} ({graph.nodes[node].class_type}) has no input {name}"
-    return None

@@ -9,8 +9,9 @@ from typing import Any
 from bot.comfy.models import NodeList
 from bot.workflow.graph import Graph, GraphError, Place, read_graph
 from bot.workflow.manifest import Manifest, is_name, read_manifest, told
-from bot.workflow.options import FILES, Option, fixed_places, manifest_faults, options_of, spec_of
+from bot.workflow.options import FILES, Option, fixed_places, options_of, spec_of
 from bot.workflow.roles import Roles, SizePlace, trace
+from bot.workflow.sense import manifest_faults
 
 _FILE_LIMIT = 8 * 2**20
 
@@ -194,11 +195,14 @@ def _said(roles: Roles, manifest: Manifest, options: Sequence[Option]) -> Roles:
     """Return the roles with the places that a manifest names for them, and without those it has fixed."""
     named = {option.role: option.places for option in options if option.name in manifest.options}
     fixed = fixed_places(manifest)
+    claimed = {place: option.role for option in options if option.name in manifest.options for place in option.places}
 
     def free(role: str, traced: tuple[Place, ...]) -> tuple[Place, ...]:
-        return tuple(place for place in named.get(role, traced) if place not in fixed)
+        mine = (place for place in named.get(role, traced) if claimed.get(place, role) == role)
+        return tuple(place for place in mine if place not in fixed)
 
-    sizes = tuple(one for one in roles.sizes if not {one.width, one.height} & fixed)
+    kept = {side for side, role in claimed.items() if role != "size"} | fixed
+    sizes = tuple(one for one in roles.sizes if not {one.width, one.height} & kept)
     if "size" in named:
         sides = list(named["size"])
         sizes = tuple(

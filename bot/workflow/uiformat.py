@@ -1,11 +1,12 @@
 """The editor's own format → a graph, by comfy-cli's converter: an optional extra, since its licence is the GPL."""
 
 import importlib
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from bot.model.jsontree import JsonObject
-from bot.workflow.graph import Graph, GraphError, parse_graph
+from bot.workflow.graph import Graph, GraphError, parse_graph, shown
 
 EXTRA = "ui-workflows"
 ADVICE = (
@@ -20,6 +21,8 @@ def converter() -> Callable[[JsonObject, JsonObject], JsonObject] | None:
         module = importlib.import_module("comfy_cli.workflow_to_api")
     except ImportError:
         return None
+    logging.getLogger("comfy_cli").propagate = False  # what matters of its remarks is in what it makes, or in errors
+    logging.getLogger("comfy_cli").setLevel(logging.CRITICAL)
     return cast("Callable[[JsonObject, JsonObject], JsonObject]", module.convert_ui_to_api)
 
 
@@ -42,6 +45,6 @@ def converted(tree: JsonObject, object_info: Mapping[str, Any]) -> Graph:
         ) from fault
     graph = parse_graph(made)
     if unknown := sorted({node.class_type for node in graph.nodes.values()} - object_info.keys()):
-        listed = ", ".join(unknown[:8]) + (" …" if len(unknown) > 8 else "")
+        listed = ", ".join(map(shown, unknown[:8])) + (" …" if len(unknown) > 8 else "")
         raise GraphError(f"the server lacks nodes of it, so their settings cannot be read: {listed}")
     return graph

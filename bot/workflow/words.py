@@ -4,15 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bot.workflow.encoder import NOT_TYPED, asked, encoded, is_against, is_wordy, side_of, typed
 from bot.workflow.graph import Graph, Link, Node, Place
 from bot.workflow.lens import NEGATIVE, POSITIVE, Lens, active_branch
 
-_NOT_TYPED = re.compile(
-    r"separator|delimiter|mode|style|path|font|system|find|replace|filename|prefix|method|language|model|seed|"
-    r"regex|pattern|key|api|url|format|action|instruction|template|speak|output|log|control|device|type|name|"
-    r"trigger|lyrics|token|weight|normali|interpret|preset|scheduler|sampler|precision|quantiz|id$",
-    re.IGNORECASE,
-)
 _PLACEHOLDER = re.compile(r"\{\{.*\}\}|^%\w+%$|PARAM_|_HERE|提示词|^\{\w+\}$|^\$\w+$")
 _TITLE_FOR = re.compile(r"prompt|positive|subject|scene|提示词|input", re.IGNORECASE)
 _TITLE_AGAINST = re.compile(r"style|lora|quality|suffix|trigger|constant|system|prefix", re.IGNORECASE)
@@ -23,16 +18,6 @@ _OPTIONS = frozenset({"yes", "no", "true", "false", "enable", "disable", "enable
                       "fixed", "randomize", "increment", "decrement", "auto", "default"})  # fmt: skip
 _WRITES = re.compile(r"text.?generat|llm|ollama|\bgpt|chat", re.IGNORECASE)
 """A model that writes the prompt: what is typed before it is an instruction to it."""
-_TEXT_FIELDS = (
-    ("text_g", "text_l"),
-    ("clip_l", "t5xxl"),
-    ("clip_l", "clip_g"),
-    ("text",),
-    ("prompt",),
-    ("tags",),
-    ("caption",),
-    ("string",),
-)
 
 Group = tuple[Place, ...]
 """The literals of one encoder: all of them take the same words."""
@@ -60,13 +45,15 @@ class WordTrace:
         links = dict(self._graph.links(stage))
         if self.role in links:
             groups = self._conditioning(links[self.role])
+            if self.role == NEGATIVE and not groups:
+                groups = [
+                    group for name, link in links.items() if is_against(name) for group in self._conditioning(link)
+                ]
         elif isinstance(stage.inputs.get(self.role), str):
             groups = [(Place(stage.id, self.role),)]
         else:
-            rest = [(name, link) for name, link in links.items() if name != self._other]
-            bundles = [link for name, link in rest if self.lens.is_bundle(name, link)]
-            groups = [group for link in bundles for group in self._conditioning(link)]
-            groups = groups or [self._fields(stage) or ()]
+            bundles = [(name, link) for name, link in links.items() if side_of(name) or self.lens.is_bundle(name, link)]
+            groups = self._behind(bundles) or [self._fields(stage, encodes=False) or ()]
         return _distinct(groups)
 
     def _conditioning(self, link: Link) -> list[Group]:
@@ -78,18 +65,53 @@ class WordTrace:
             return self._own_side(node)
         if self.lens.captions(node):
             return []
-        own = self._fields(node)
-        if own is not None:
+        own = self._fields(node, encodes=not self._is_textual(link))
+        if own is None:
+            return self._behind(self._onward(node))
+        passed = [(name, source) for name, source in self._onward(node) if self._is_conditioning(name, source)]
+        before = self._behind(passed)
+        if not before:
             return [own] if own else []
-        groups: list[Group] = []
+        self.ambiguous = True  # it adds its words, say for a part of the picture, to those that came before
+        return [(*group, *own) if self._texts(own) <= self._texts(group) else group for group in before]
+
+    def _texts(self, group: Group) -> set[str]:
+        return {str(self._graph.value(place)) for place in group}
+
+    def _onward(self, node: Node) -> list[tuple[str, Link]]:
+        """Return the links of a node that may lead to words."""
         branch = active_branch(self._graph, node)
-        for name, source in self._graph.links(node):
-            if branch is not None and name != branch:
-                continue
-            if name == self.role or (name != self._other and self.lens.carries_words(name, source)):
-                if self.role == NEGATIVE and name == "conditioning" and "guider" in node.kind:
-                    continue  # a guider with one conditioning has no negative
-                groups += self._conditioning(source)
+        alone = self.role == NEGATIVE and "guider" in node.kind  # what it guides by is no negative
+        return [
+            (name, link)
+            for name, link in self._graph.links(node)
+            if (branch is None or name == branch)
+            and (name == self.role or self.lens.carries_words(name, link))
+            and not (alone and side_of(name) != NEGATIVE and self._is_conditioning(name, link))
+        ]
+
+    def _is_conditioning(self, name: str, link: Link) -> bool:
+        kind = self.lens.source_type(link)
+        if kind:
+            return kind == "CONDITIONING"
+        return bool(re.match(r"cond|positive|negative", name.lower())) and not self._is_textual(link)
+
+    def _behind(self, links: Sequence[tuple[str, Link]]) -> list[Group]:
+        """Return what several links lead to, each side by its own; what no name gives a side is positive beside one."""
+        sides = {name: side_of(name) for name, _ in links}
+        if self.role == NEGATIVE and NEGATIVE in sides.values():
+            links = [(name, link) for name, link in links if sides[name] == NEGATIVE]
+        groups = [
+            group
+            for name, link in links
+            if sides[name] != self._other and not (self.role == POSITIVE and is_against(name))
+            for group in self._conditioning(link)
+        ]
+        against = [link for name, link in links if sides[name] == NEGATIVE]
+        if self.role == POSITIVE and against and len(_distinct(groups)) > 1:
+            walk = WordTrace(self.lens, NEGATIVE)
+            denied = {place for link in against for group in walk._conditioning(link) for place in group}
+            groups = [group for group in groups if not denied & set(group)] or groups
         return groups
 
     def _own_side(self, node: Node) -> list[Group]:
@@ -111,30 +133,18 @@ class WordTrace:
             "clip" in name for name in source.inputs
         )
 
-    def _fields(self, node: Node) -> Group | None:
+    def _fields(self, node: Node, *, encodes: bool) -> Group | None:
         """Return the literals behind a node's text fields, those for this role first; None if it has no such field."""
-        names = [name for name, value in node.inputs.items() if self._is_wordy(name, value)]
-        own = [name for name in names if self.role in name.lower() and not _NOT_TYPED.search(name)]
+        names = [name for name in node.inputs if is_wordy(self.lens, node, name)]
+        own = [name for name in names if side_of(name) == self.role]
         if own:
             return self._literals(node, own)
-        if self.role == NEGATIVE and any(POSITIVE in name.lower() for name in names):
+        if self.role == NEGATIVE and any(side_of(name) == POSITIVE for name in names):
             return ()
-        names = [name for name in names if self._other not in name.lower()]
-        for wanted in _TEXT_FIELDS:
-            if found := [name for name in wanted if name in names]:
-                self.ambiguous |= "lyrics" in node.inputs
-                return self._literals(node, found)
-        others = [name for name in names if re.search(r"text|prompt", name.lower())]
-        return self._literals(node, others) if others else None
-
-    def _is_wordy(self, name: str, value: object) -> bool:
-        if isinstance(value, str):
-            return not _NOT_TYPED.search(name.removeprefix("text_"))
-        link = self._graph.link(value)
-        if link is None:
-            return False
-        kind = self.lens.source_type(link)
-        return kind in ("", "STRING") and bool(re.search(r"text|prompt|string|tags|caption|clip_l|t5xxl", name.lower()))
+        names = [name for name in names if side_of(name) != self._other]
+        found = (encodes and encoded(self.lens, node, names)) or asked(names)
+        self.ambiguous |= bool(found) and "lyrics" in node.inputs
+        return self._literals(node, found) if found else None
 
     def _literals(self, node: Node, names: Sequence[str]) -> Group:
         places: list[Place] = []
@@ -153,25 +163,37 @@ class WordTrace:
         seen.add(node.id)
         self.ambiguous |= bool(_WRITES.search(node.class_type))
         quiet = self.lens.shows(node) or self.lens.captions(node) or "regex" in node.kind
-        for name in self._string_inputs(node):
-            value = node.inputs[name]
-            if (source := self._graph.link(value)) is not None:
-                if self.lens.carries_text(name, source):
-                    yield from self._strings(source, seen)
-            elif isinstance(value, str) and not quiet and not _is_option(name, value):
+        names = self._string_inputs(node)
+        literals = [
+            name for name in names if isinstance(value := node.inputs[name], str) and not _is_option(name, value)
+        ]
+        literals = [] if quiet else typed(self.lens, node, literals)
+        if len(literals) > link.slot and self._is_store(node, literals):
+            literals = [literals[link.slot]]
+        for name in names:
+            if name in literals:
                 yield Place(node.id, name)
+            elif (source := self._graph.link(node.inputs[name])) and self.lens.carries_text(name, source):
+                yield from self._strings(source, seen)
+
+    def _is_store(self, node: Node, names: Sequence[str]) -> bool:
+        """Tell a node that keeps several texts of one name (text, text_b) and gives each by an output of its own."""
+        alike = len({re.sub(r"_([a-z]|\d+)$", "", name) for name in names}) == 1
+        slots = {link.slot for user in self._graph.nodes.values() for _, link in self._graph.links(user)
+                 if link.node == node.id}  # fmt: skip
+        return alike and len(names) > 1 and max(slots, default=0) > 0
 
     def _string_inputs(self, node: Node) -> list[str]:
         """Return the inputs that a string node makes its output of."""
         if (branch := active_branch(self._graph, node)) is not None:
             return [branch]
         names = list(node.inputs)
-        if own := [name for name in names if self.role in name.lower()]:
+        if own := [name for name in names if side_of(name) == self.role]:
             return own
         if _REPLACES.search(node.class_type) or _REPLACES.search(str(node.inputs.get("action", ""))):
             return [name for name in names if self._graph.link(value := node.inputs[name])
                     or (isinstance(value, str) and not _is_option(name, value))][:1]  # fmt: skip
-        return [name for name in names if self._other not in name.lower()]
+        return [name for name in names if side_of(name) != self._other]
 
     def _chosen(self, places: list[Place]) -> list[Place]:
         """Keep the one literal that is most likely the member's; several make the template ambiguous."""
@@ -200,7 +222,7 @@ class WordTrace:
 
 def _is_option(name: str, value: str) -> bool:
     """Tell a setting of a string node from a text that somebody typed."""
-    return bool(_NOT_TYPED.search(name)) or value.strip().lower() in _OPTIONS
+    return bool(NOT_TYPED.search(name)) or value.strip().lower() in _OPTIONS
 
 
 def _distinct(groups: list[Group]) -> list[Group]:

@@ -45,6 +45,15 @@ def picture(sandbox: Sandbox, message: Message, at: int = 0) -> Image.Image:
     return Image.open(io.BytesIO(sandbox.discord.world.files[message.attachments[at]["id"]][1]))
 
 
+def owner(sandbox: Sandbox) -> str:
+    """Return what the owner was told by direct message."""
+    direct = sandbox.discord.world.direct_channel(sandbox.discord.world.person_named("olive"))
+    messages = sandbox.discord.world.messages.values()
+    return "\n".join(
+        one.content.replace("\\", "").replace("\u200b", "") for one in messages if one.channel_id == direct.id
+    )
+
+
 def bring(sandbox: Sandbox, image: Image.Image, name: str = "mine.png", form: str = "PNG", **how: Any) -> str:
     """Upload a file as a member's client does, and return its id."""
     out = io.BytesIO()
@@ -106,6 +115,56 @@ async def test_a_broken_edit_keeps_the_last_good_version(shop: Sandbox, folder: 
     (folder / "sdxl.toml").write_text('title = "Big"\nmodel = "auto"\nmodel_fits = ["xl"]\n', encoding="utf-8")
     await eventually(lambda: shop.app.library.by_name["sdxl"].title == "Big", "the mended file is not read")
     assert shop.app.library.faults == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"10": node("FancyNode", images=["8", 0])}, "missing node FancyNode"),
+        (
+            {"3": txt2img()["3"] | {"inputs": txt2img()["3"]["inputs"] | {"scheduler": "new"}}},
+            "missing scheduler 'new'",
+        ),
+        ({"9": node("ImageScaleBy", image=["8", 0], upscale_method="area", scale_by=2.0)}, "no output node"),
+    ],
+)
+async def test_an_edit_that_cannot_run_keeps_the_version_before(
+    shop: Sandbox, folder: Path, edit: dict[str, Any], words: str
+) -> None:
+    """A workflow that lost what made it work is told to the owner, and its command goes on; removed, it goes."""
+    tree = txt2img()
+    (folder / "mine.json").write_text(json.dumps(tree), encoding="utf-8")
+    await eventually(lambda: "mine" in commands(shop), "it is not offered")
+    (folder / "mine.json").write_text(json.dumps(tree | edit), encoding="utf-8")
+
+    def told() -> list[str]:
+        return [one.content.replace("\\", "") for one in shop.discord.world.messages.values() if "mine" in one.content]
+
+    await eventually(lambda: bool(told()), "the owner was not told")
+    assert words in told()[0]
+    assert "the version before it stays in use" in told()[0]
+    max_ = Person(shop, "max")
+    await max_.picture(await max_.says("mine", prompt="a fox"))
+    assert [one.reason.count("stays in use") for one in shop.app.library.faults] == [1]
+    (folder / "mine.json").unlink()
+    await eventually(lambda: "mine" not in commands(shop), "it is still offered")
+
+
+async def test_an_edit_is_taken_as_soon_as_a_server_can_run_it(shop: Sandbox, folder: Path) -> None:
+    """A new version whose model the server gets later is in use then, and nothing is wrong any more."""
+    library, comfyui = shop.app.library, shop.comfyui
+    assert comfyui is not None
+    (folder / "mine.json").write_text(json.dumps(txt2img()), encoding="utf-8")
+    await eventually(lambda: "mine" in commands(shop), "it is not offered")
+    files, comfyui.wanted = comfyui.wanted, lambda: [("CheckpointLoaderSimple", "ckpt_name", "m.safetensors")]
+    better = txt2img() | {"4": node("CheckpointLoaderSimple", ckpt_name="better.safetensors")}
+    (folder / "mine.json").write_text(json.dumps(better), encoding="utf-8")
+    await eventually(lambda: len(library.faults) == 1, "the fault is not known")
+    assert library.by_name["mine"].graph.nodes["4"].inputs["ckpt_name"] == "m.safetensors"
+    comfyui.wanted = files
+    library.fleet.read_again()
+    await eventually(lambda: library.faults == [], "it is not taken")
+    assert library.by_name["mine"].graph.nodes["4"].inputs["ckpt_name"] == "better.safetensors"
 
 
 async def test_what_no_server_can_run_is_not_offered(shop: Sandbox, folder: Path) -> None:
@@ -367,6 +426,8 @@ async def test_two_of_one_name_and_one_that_cannot_be_offered(shop: Sandbox, fol
     assert "/queue is taken" in str(states["queue"].note)
     assert states["queue"].command is None
     assert "taken by template sdxl" in str(states["other"].note)
+    await eventually(lambda: "/queue is taken by Easel itself" in owner(shop), owner(shop))
+    assert "/sdxl is taken by template sdxl" in owner(shop)
     assert {"queue", "sdxl", "sd15"} <= commands(shop)
     max_ = Person(shop, "max")
     await max_.picture(await max_.says("imagine", prompt="x", template="queue"))

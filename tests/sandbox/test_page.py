@@ -175,6 +175,18 @@ async def test_inpaint_with_real_files(opened: tuple[Page, Sandbox], files: dict
         assert made.convert("RGB").getpixel((40, 40)) != (10, 200, 10)
 
 
+async def test_one_command_after_another(opened: tuple[Page, Sandbox], files: dict[str, str]) -> None:
+    """A second and a third command with required options can be chosen and sent on the page that sent the first."""
+    page, _ = opened
+    await picked(page, "imagine", {})
+    await expect(page.locator(".message")).to_have_count(1, timeout=20_000)
+    await picked(page, "imagine", {})
+    await expect(page.locator(".message")).to_have_count(2, timeout=20_000)
+    await picked(page, "img2img", {"image": files["image"]})
+    await expect(page.locator(".message")).to_have_count(3, timeout=20_000)
+    await expect(page.locator(".message").last).to_contain_text("Done in", timeout=60_000)
+
+
 async def test_subcommands_by_keyboard(opened: tuple[Page, Sandbox]) -> None:
     """The owner finds /server status by typing, and reads it in private; a member is not offered it."""
     page, _ = opened

@@ -107,3 +107,21 @@ def test_the_shared_odd_inputs() -> None:
         if path.name.startswith(("ui_", "tmpl_")):
             with pytest.raises(GraphError, match="Export"):
                 read_graph(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("key", ["_comment", "#", "// how to", "my_notes"])
+def test_a_remark_with_inputs_is_no_node(key: str) -> None:
+    """An entry without a class that nothing leads to and that leads nowhere is a remark, not a missing node."""
+    graph = parse_graph({**txt2img(), key: {"inputs": {"prompt": "what to draw", "seed": 1}}})
+    assert key not in graph.nodes
+    with pytest.raises(GraphError, match="node 20 has no class_type"):
+        parse_graph({**txt2img(), "20": {"inputs": {"images": ["8", 0]}}})
+    with pytest.raises(GraphError, match="node 8 has no class_type"):
+        parse_graph({**txt2img(), "8": {"inputs": {"text": "x"}}})
+
+
+def test_names_in_messages_are_one_line() -> None:
+    """Whatever a file calls its nodes and inputs, a reason is one line."""
+    with pytest.raises(GraphError) as caught:
+        parse_graph({"a\nb": {"class_type": "X", "inputs": {"y\nz": ["c\nd", 0]}}})
+    assert str(caught.value) == "input y z of node a b is linked to node c d, which is not in the file"

@@ -1,6 +1,7 @@
 """The editor's own format: converted with the server's node list where the extra is there, else refused in words."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,13 @@ def test_the_editors_format_is_converted() -> None:
     assert roles.positive == (Place("6", "text"),)
     assert roles.seeds == (Place("3", "seed"),)
     assert roles.outputs == ("9",)
+
+
+def test_the_converter_says_nothing_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """The converter's own remarks, which would go to the terminal, are kept quiet."""
+    converted(drawn(), OBJECT_INFO)
+    logging.getLogger("comfy_cli.workflow_to_api").warning("a remark")
+    assert caplog.records == []
 
 
 def test_without_the_extra_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,14 +50,13 @@ export class Composer {
     const name = document.createElement("span");
     name.className = "command";
     name.textContent = `/${local(command, "name")}`;
-    this.form.replaceChildren(name);
-    this.close();
-    for (const option of command.options ?? []) if (option.required) this.addField(option);
     this.extras = document.createElement("span");
     const send = document.createElement("button");
     send.className = "send";
     send.textContent = "Send";
-    this.form.append(this.extras, send);
+    this.form.replaceChildren(name, this.extras, send);
+    this.close();
+    for (const option of command.options ?? []) if (option.required) this.addField(option);
     this.offerExtras();
     (this.fields.values().next().value?.input ?? send).focus();
   }
@@ -92,8 +91,7 @@ export class Composer {
     input.addEventListener("keydown", (event) => this.steer(event, option));
     chip.append(name, input);
     this.fields.set(option.name, { option, input, chip });
-    if (this.extras) this.form.insertBefore(chip, this.extras);
-    else this.form.append(chip);
+    this.form.insertBefore(chip, this.extras);
   }
 
   inputFor(option) {
