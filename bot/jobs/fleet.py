@@ -43,6 +43,11 @@ class Ride:
     expected_s: float
     since: float
 
+    def left_s(self, now: float) -> float:
+        """Return the seconds it should still take; one that takes more than twice as long is trusted less and less."""
+        gone = now - self.since
+        return max(0.0, self.expected_s - gone, gone - 2 * self.expected_s)
+
 
 @dataclass(slots=True)
 class Server:
@@ -66,7 +71,7 @@ class Server:
     def seat(self, now: float) -> Seat:
         """Return its free places; `now` is the loop's clock."""
         taken = len(self.busy)
-        left = sum(max(0.0, ride.since + ride.expected_s - now) for ride in self.busy.values())
+        left = sum(ride.left_s(now) for ride in self.busy.values())
         return Seat(
             server=self.name,
             free=max(0, self.slots - taken),

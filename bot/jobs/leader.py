@@ -102,6 +102,18 @@ class Leader:
             self._free(job.id)
         self.wake()
 
+    def hear(self, job_id: str, state: JobState, attempt: int) -> bool:
+        """Take what the bell says of a job; False if its row must be read to know more."""
+        known = self._parts.jobs.get(job_id)
+        if known is None or known.attempt != attempt:
+            return False
+        if known.state is state:
+            return True
+        if state in (JobState.RUNNING, JobState.DONE):
+            self.learn(replace(known, state=state))
+            return True
+        return False
+
     def _ended(self, job: Job, known: Job | None) -> None:
         unused = 0.0
         if job.state is JobState.CANCELLED and known is not None and known.state in _WORKED:
@@ -110,7 +122,6 @@ class Leader:
         elif job.state is JobState.CANCELLED and known is not None:
             self._parts.hands.begin(job)
         self._parts.jobs.pop(job.id, None)
-        self._far.discard(job.id)
         self._free(job.id, unused=unused)
         self.wake()
 
@@ -239,14 +250,16 @@ class Leader:
             await self._news.wait()
             self._news.clear()
             parts = self._parts
-            for job_id, place in self.board.listed():
-                if place.place > TOLD_PLACES and job_id in self._far:
-                    continue
-                self._far.add(job_id)
+            speak, reachable = parts.worker.reporters, parts.fleet.up > 0
+            for job_id, place in self.board.first(TOLD_PLACES).items():
                 job = parts.jobs[job_id]
-                parts.worker.reporters.tell_place(
-                    job, parts.worker.cards(job), place.place, place.eta, reachable=parts.fleet.up > 0
-                )
+                speak.tell_place(job, parts.worker.cards(job), place.place, place.eta, reachable=reachable)
+            told = {job_id for job_id in self._far if job_id in parts.jobs}
+            for job_id, place in self.board.of([one for one in parts.scheduler if one not in told]).items():
+                job = parts.jobs[job_id]
+                speak.tell_once(job, parts.worker.cards(job), place.place, place.eta, reachable=reachable)
+                told.add(job_id)
+            self._far = told
             await asyncio.sleep(TELL_S)
 
     # What must not be left lying

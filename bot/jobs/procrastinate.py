@@ -248,12 +248,14 @@ class SharedCrew:
             means.library.on_change.remove(leader.wake)
 
     async def _listen(self, lock: psycopg.AsyncConnection[Any], leader: Leader) -> None:
-        """Read each job for which the bell rings. That this connection lives is also what makes us the leader."""
+        """Learn of each job for which the bell rings. That this connection lives is also what makes us the leader."""
         await lock.execute(f"LISTEN {BELL}")
         async for ring in lock.notifies():
-            job = await self._means.store.get(ring.payload)
-            if job is not None:
-                leader.learn(job)
+            job_id, state, attempt = ring.payload.split(":")
+            if not leader.hear(job_id, JobState(state), int(attempt)):
+                job = await self._means.store.get(job_id)
+                if job is not None:
+                    leader.learn(job)
         raise psycopg.OperationalError("the lock's connection ended")
 
     async def _look(self, leader: Leader) -> None:

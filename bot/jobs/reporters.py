@@ -11,6 +11,9 @@ from bot.replies.progress import ProgressReporter
 Fence = Callable[[Job], Awaitable[bool]]
 """Tells whether a job may still be spoken of from here."""
 
+FAR_AT_ONCE = 8
+"""Edits on their way for jobs that wait far back."""
+
 
 class Reporters:
     """The reporters of all live jobs; each is a task of its own, started here and stopped here.
@@ -21,6 +24,7 @@ class Reporters:
     def __init__(self, courier: Courier, fence: Fence | None = None) -> None:
         self._courier, self._fence = courier, fence
         self.fenced = fence is not None
+        self._far = asyncio.Semaphore(FAR_AT_ONCE)
         self._by_job: dict[str, ProgressReporter] = {}
 
     def of(self, job: Job, cards: CardMaker) -> ProgressReporter:
@@ -35,6 +39,24 @@ class Reporters:
         if self._fence is not None and not await self._fence(job):
             raise ReplyGone("another process has this job now")
         await self._courier.edit(job.id, job.address, card)
+
+    def tell_once(self, job: Job, cards: CardMaker, place: int, eta: Eta | None, *, reachable: bool) -> None:
+        """Show a job that waits far back its place as it is now; nothing is kept of it afterwards."""
+        if job.id in self._by_job:
+            return
+
+        async def send(card: Card) -> None:
+            async with self._far:
+                await self._edit(job, card)
+
+        reporter = ProgressReporter(cards, send, once=True)
+        self._by_job[job.id] = reporter
+        reporter.post(Waiting(place=place, reachable=reachable, eta=eta))
+        reporter.start(f"place-{job.id}", lambda: self._ended(job.id, reporter))
+
+    def _ended(self, job_id: str, reporter: ProgressReporter) -> None:
+        if self._by_job.get(job_id) is reporter:
+            del self._by_job[job_id]
 
     def tell_place(self, job: Job, cards: CardMaker, place: int, eta: Eta | None, *, reachable: bool) -> None:
         """Show a waiting job its place, the first one 1; `reachable` tells whether any server answers."""

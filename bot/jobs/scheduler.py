@@ -137,6 +137,8 @@ class Scheduler:
         self._members: Counter[int] = Counter()
         self._virtual = 0.0
         self._arrivals = 0
+        self.version = 0
+        """Goes up whenever somebody comes or goes."""
 
     # Coming and going
 
@@ -157,9 +159,10 @@ class Scheduler:
         if came_back is None:
             flow.waiting.append(_Place(self._arrivals, ticket, ticket.claim.cost))
         else:
-            flow.waiting.appendleft(_Place(0, ticket, ticket.claim.cost))
+            flow.waiting.appendleft(_Place(-self._arrivals, ticket, ticket.claim.cost))
         self._where[ticket.job_id] = flow
         self._members[ticket.member_id] += 1
+        self.version += 1
 
     def started(self, ticket: Ticket) -> None:
         """Count a job that runs already, such as one found at a start."""
@@ -184,6 +187,7 @@ class Scheduler:
         flow = self._where.pop(job_id, None)
         if flow is None:
             return
+        self.version += 1
         at = next(at for at, place in enumerate(flow.waiting) if place.ticket.job_id == job_id)
         place = flow.waiting[at]
         del flow.waiting[at]
@@ -218,6 +222,10 @@ class Scheduler:
     def __contains__(self, job_id: object) -> bool:
         """Tell whether a job waits here."""
         return job_id in self._where
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the jobs that wait, in no order."""
+        return iter(list(self._where))
 
     @property
     def waiting(self) -> int:

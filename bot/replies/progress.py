@@ -28,8 +28,8 @@ Send = Callable[[Card], Awaitable[None]]
 class ProgressReporter:
     """Shows the latest update of one job, from a task of its own: the only thing here that talks to Discord."""
 
-    def __init__(self, cards: CardMaker, send: Send, *, gap_s: float = EDIT_GAP_S) -> None:
-        self._cards, self._send, self._gap_s = cards, send, gap_s
+    def __init__(self, cards: CardMaker, send: Send, *, gap_s: float = EDIT_GAP_S, once: bool = False) -> None:
+        self._cards, self._send, self._gap_s, self._once = cards, send, gap_s, once
         self._latest: JobUpdate | None = None
         self._preview: bytes | None = None
         self._preview_at = float("-inf")
@@ -37,9 +37,10 @@ class ProgressReporter:
         self._sending = self._closed = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, name: str) -> None:
-        """Begin to show updates, in a task of this name."""
+    def start(self, name: str, on_end: Callable[[], None] = lambda: None) -> None:
+        """Begin to show updates, in a task of this name; with `once` it ends after the first."""
         self._task = asyncio.create_task(self._run(), name=name)
+        self._task.add_done_callback(lambda _task: on_end())
 
     def post(self, update: JobUpdate) -> None:
         """Take an update; never blocks, and a newer one replaces an older one that was not yet shown."""
@@ -80,6 +81,8 @@ class ProgressReporter:
                 log.info("progress.edit_failed", fault=str(fault))
             finally:
                 self._sending = False
+            if self._once:
+                return
             if not self._closed:
                 await asyncio.sleep(self._gap_s)
 

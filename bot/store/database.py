@@ -231,7 +231,6 @@ def _database(url: str) -> SqliteDatabase | PostgresDatabase:
                 create_async_engine(
                     parsed,
                     hide_parameters=True,
-                    pool_pre_ping=True,
                     pool_size=10,
                     max_overflow=10,
                     connect_args=dict(KEEPALIVES),

@@ -34,7 +34,7 @@ from bot.store.tables import jobs, results
 log = structlog.get_logger()
 
 BELL = "easel_jobs"
-"""The channel on which PostgreSQL announces changed jobs; the payload is the job's id."""
+"""The channel on which PostgreSQL announces changed jobs; the payload is `id:state:attempt`."""
 
 _MARKS = ("attempt", "prompt_id")
 """Columns by which a step is known to be ours."""
@@ -50,19 +50,21 @@ class JobStore:
 
     async def add(self, job: Job, *, member_limit: int | None = None, guild_limit: int | None = None) -> Full | None:
         """Insert a new job, unless its member or its guild has that many waiting already: then say which."""
+        tries = 0
 
         def change(connection: sa.Connection) -> Full | None:
-            if self._database.shared and connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job.id)):
+            nonlocal tries
+            tries += 1
+            if tries > 1 and connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job.id)):
                 return None  # it was committed, only the answer got lost
             self._one_at_a_time(connection, job.request)
-            for limit, query, whose in (
-                (member_limit, _OF_MEMBER, job.request.member_id),
-                (guild_limit, _OF_GUILD, job.request.guild_id),
-            ):
-                if limit is not None and (connection.scalar(query, {"whose": whose}) or 0) >= limit:
-                    return "member" if query is _OF_MEMBER else "guild"
-            connection.execute(jobs.insert(), _row(job))
-            self._ring(connection, job.id)
+            whose = {"member": job.request.member_id, "guild": job.request.guild_id}
+            of_member, of_guild = connection.execute(_WAITING_OF, whose).one()
+            if member_limit is not None and of_member >= member_limit:
+                return "member"
+            if guild_limit is not None and of_guild >= guild_limit:
+                return "guild"
+            connection.execute(_ringing(jobs.insert()) if self._database.shared else jobs.insert(), _row(job))
             return None
 
         return await self._database.write(change)
@@ -72,10 +74,6 @@ class JobStore:
         if self._database.shared:
             whose = request.guild_id or request.member_id
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:whose)"), {"whose": whose})
-
-    def _ring(self, connection: sa.Connection, job_id: str) -> None:
-        if self._database.shared:
-            connection.execute(sa.text("SELECT pg_notify(:bell, :job)"), {"bell": BELL, "job": job_id})
 
     # Reading
 
@@ -112,7 +110,7 @@ class JobStore:
 
     async def waiting_of(self, member_id: int) -> int:
         """Return how many jobs of a member wait."""
-        return await self._database.read(lambda one: one.scalar(_OF_MEMBER, {"whose": member_id}) or 0)
+        return await self._database.read(lambda one: one.scalar(_OF_MEMBER, {"member": member_id}) or 0)
 
     async def changed_within(self, seconds: float) -> list[Job]:
         """Return the jobs whose state has changed lately, oldest first."""
@@ -193,7 +191,7 @@ class JobStore:
             allowed.remove(JobState.DELIVERING)
         fence = [] if attempt is None else [jobs.c.attempt == attempt]
         change = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed), *fence)
-        return await self._change(change.values(state=target, spent=0.0, changed_at=time.time(), **values), job_id)
+        return await self._change(change.values(state=target, spent=0.0, changed_at=time.time(), **values), ring=True)
 
     async def note_spent(self, job_id: str, spent: float) -> None:
         """Keep what a cancelled job had used of its cost by then."""
@@ -262,7 +260,8 @@ class JobStore:
         def change(connection: sa.Connection) -> bool:
             nonlocal tries
             tries += 1
-            if connection.execute(_stepping(tuple(changed)), {**changed, **fence}).rowcount != 1:
+            step = _stepping(tuple(changed), ringing=self._database.shared)
+            if not self._done(connection.execute(step, {**changed, **fence})):
                 ours = [
                     jobs.c[name] == value for name, value in {"attempt": attempt, **values}.items() if name in _MARKS
                 ]
@@ -270,41 +269,46 @@ class JobStore:
                 return self._database.shared and tries > 1 and connection.scalar(taken) is not None
             if also is not None:
                 also(connection)
-            self._ring(connection, job_id)
             return True
 
         return await self._database.write(change, along)
 
-    async def _change(self, statement: sa.Update, job_id: str | None = None) -> bool:
-        """Carry out a change; a `job_id` is announced."""
+    def _done(self, outcome: sa.CursorResult[Any]) -> bool:
+        """Tell whether a change found its row."""
+        return outcome.first() is not None if outcome.returns_rows else outcome.rowcount == 1
 
-        def change(connection: sa.Connection) -> bool:
-            if connection.execute(statement).rowcount != 1:
-                return False
-            if job_id is not None:
-                self._ring(connection, job_id)
-            return True
-
-        return await self._database.write(change)
+    async def _change(self, statement: sa.Update, *, ring: bool = False) -> bool:
+        """Carry out a change; `ring`: the leader should hear of it."""
+        statement = _ringing(statement) if ring and self._database.shared else statement
+        return await self._database.write(lambda connection: self._done(connection.execute(statement)))
 
 
 @functools.cache
-def _stepping(columns: tuple[str, ...]) -> sa.Update:
+def _stepping(columns: tuple[str, ...], *, ringing: bool) -> Any:
     """Return the compare-and-set that changes these columns; made once, for making it costs more than running it."""
     fence = (
         jobs.c.id == sa.bindparam("of_job"),
         jobs.c.attempt == sa.bindparam("of_attempt"),
         jobs.c.state == sa.bindparam("of_state"),
     )
-    return jobs.update().where(*fence).values({name: sa.bindparam(name) for name in columns})
+    step = jobs.update().where(*fence).values({name: sa.bindparam(name) for name in columns})
+    return _ringing(step) if ringing else step
+
+
+def _ringing(statement: Any) -> Any:
+    """Return a change that rings the bell by itself; PostgreSQL does so when it is committed."""
+    return statement.returning(
+        sa.func.pg_notify(BELL, jobs.c.id + ":" + jobs.c.state + ":" + sa.cast(jobs.c.attempt, sa.String))
+    )
 
 
 def _waiting(*whose: sa.ColumnElement[bool]) -> sa.Select[int]:
     return sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state.in_(list(WAITING)), *whose)
 
 
-_OF_MEMBER = _waiting(jobs.c.member_id == sa.bindparam("whose"))
-_OF_GUILD = _waiting(jobs.c.guild_id == sa.bindparam("whose"))
+_OF_MEMBER = _waiting(jobs.c.member_id == sa.bindparam("member"))
+_OF_GUILD = _waiting(jobs.c.guild_id == sa.bindparam("guild"))
+_WAITING_OF = sa.select(_OF_MEMBER.scalar_subquery(), _OF_GUILD.scalar_subquery())
 _DROP_KEPT = (
     results.update().where(results.c.job_id == sa.bindparam("job"), results.c.data.is_not(None)).values(data=None)
 )

@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the plot as SVG, too")
     arguments = parser.parse_args()
     rows = simulate(quick=arguments.quick)
-    print(table(rows))  # noqa: T201 - what the command is for
+    print(table(rows))
     if arguments.plot:
         arguments.plot.write_text(draw_plot(rows), encoding="utf-8")
 
