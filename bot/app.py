@@ -212,8 +212,8 @@ def open_library(settings: Settings, fleet: Fleet) -> Library:
     return library
 
 
-async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
-    """Serve until cancelled.
+async def run(app: App, *, ready: Callable[[], None] | None = None, work: bool = True) -> None:
+    """Serve until cancelled; without `work`, leave the jobs to workers elsewhere.
 
     Raises:
         SettingsError: Discord refuses the token.
@@ -227,7 +227,7 @@ async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
             group.create_task(app.library.watch(), name="templates")
             group.create_task(app.library.keep_converted(), name="templates-converted")
             logged_in = asyncio.Event()
-            group.create_task(_dispatch(app, logged_in), name="dispatcher")
+            group.create_task(_dispatch(app, logged_in, work=work), name="crew")
             group.create_task(_serve_discord(app, logged_in), name="discord")
             group.create_task(_keep_commands(app), name="commands")
             group.create_task(app.purge(), name="retention")
@@ -235,10 +235,10 @@ async def run(app: App, *, ready: Callable[[], None] | None = None) -> None:
         raise refused.exceptions[0] from None
 
 
-async def _dispatch(app: App, logged_in: asyncio.Event) -> None:
+async def _dispatch(app: App, logged_in: asyncio.Event, *, work: bool) -> None:
     """Run jobs once replies can be edited: what an earlier process left must not end unheard."""
     await logged_in.wait()
-    await app.crew.run()
+    await app.crew.run(work=work)
 
 
 def _once(ready: Callable[[], None]) -> Callable[[], Coroutine[None, None, None]]:

@@ -12,13 +12,16 @@ from bot.store.database import POSTGRES_ADVICE, open_database
 
 
 @click.command()
-def run() -> None:
+@click.option("--gateway-only", is_flag=True, help="Leave the jobs to `easel worker` processes; needs PostgreSQL.")
+def run(*, gateway_only: bool) -> None:
     """Serve on Discord with the settings of .env and the environment."""
 
     async def work(settings: Settings) -> int:
         settings.token()
+        if gateway_only and not settings.shares_database:
+            raise SettingsError(["--gateway-only: needs workers on the same PostgreSQL, so set DATABASE_URL to one"])
         async with easel.build(settings) as app:
-            await easel.run(app)
+            await easel.run(app, work=not gateway_only)
         return 0
 
     guarded(lambda: with_settings(work))

@@ -65,8 +65,10 @@ class Crew:
     async def _places(self, job_ids: Collection[str]) -> Mapping[str, Place]:
         return self.leader.board.of(job_ids)
 
-    async def run(self) -> None:
+    async def run(self, *, lead: bool = True, work: bool = True) -> None:
         """Lead and work until cancelled; then take nothing new, stop telling, wait a little for last words."""
+        if not (lead and work):
+            raise ValueError("an embedded crew does both")
         try:
             await self.leader.run()
         finally:

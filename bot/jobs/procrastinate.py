@@ -165,13 +165,13 @@ class SharedCrew:
             means.store, means.admission, means.library, means.fleet, means.limits, self._places, self._heard
         )
 
-    async def run(self, *, lead: bool = True) -> None:
-        """Lead if elected, work the queues of servers in reach, until cancelled."""
+    async def run(self, *, lead: bool = True, work: bool = True) -> None:
+        """Lead if elected, work the queues of servers in reach (or leave one of the two), until cancelled."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._stop)
             await self._opened(stack)
             async with asyncio.TaskGroup() as group:
-                for server in self._means.fleet.servers.values():
+                for server in self._means.fleet.servers.values() if work else ():
                     group.create_task(self._carrier.serve(server), name=f"worker-{server.name}")
                 if lead:
                     group.create_task(self._stand(), name="leader")
@@ -195,9 +195,10 @@ class SharedCrew:
 
     async def _work(self, job_id: str, attempt: int) -> None:
         """Work what the row says, if this attempt is still the one."""
-        job = await self._means.store.get(job_id)
+        taken = await self._means.store.take(job_id, attempt)
+        job = taken or await self._means.store.get(job_id)
         if job is not None and job.attempt == attempt:
-            await self.worker.work(job)
+            await self.worker.work(job, taken=taken is not None)
 
     async def _is_still_ours(self, job: Job) -> bool:
         """Tell whether a job may still be spoken of from here: a process that slept may have been given up."""

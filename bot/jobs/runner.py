@@ -88,15 +88,19 @@ class JobRunner:
         self.began: dict[str, float] = {}
         """When (by the wall clock) the servers began to execute jobs that run now."""
 
-    async def run(self, job: Job, template: Template, server: Server, reporter: ProgressReporter) -> Card | None:
+    async def run(
+        self, job: Job, template: Template, server: Server, reporter: ProgressReporter, *, taken: bool = False
+    ) -> Card | None:
         """Take an assigned or running job to its last card; None if the job was taken from us meanwhile.
+
+        `taken`: it is assigned, and its row says running already.
 
         Raises:
             Retry: the job was lost by its server and is worth another attempt; it still is `running`.
         """
         cards = CardMaker(request=job.request, title=template.title, locale=job.address.locale)
         try:
-            return await self._make(job, template, server, cards, reporter)
+            return await self._make(job, template, server, cards, reporter, taken=taken)
         except ComfyError as fault:
             log.warning("job.fault", job=job.id, server=server.name, fault=str(fault), attempt=job.attempt)
             if isinstance(fault, _RETRIED) and job.attempt < ATTEMPTS:
@@ -110,12 +114,13 @@ class JobRunner:
             self.began.pop(job.id, None)
 
     async def _make(
-        self, job: Job, template: Template, server: Server, cards: CardMaker, reporter: ProgressReporter
+        self, job: Job, template: Template, server: Server, cards: CardMaker, reporter: ProgressReporter, *, taken: bool
     ) -> Card | None:
         """Run the prompt; return the last card, or None if the job was taken from us."""
         began = time.time()
         resumed = job.state is JobState.RUNNING
-        if not resumed and not await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING):
+        mine = resumed or taken
+        if not mine and not await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING):
             return None
         self._on_step(replace(job, state=JobState.RUNNING))
         files = await place_files(server.client, template, job.request, self._uploads)

@@ -52,14 +52,16 @@ class Worker:
         """Jobs whose last card is on its way: a stop waits for them."""
         return self._runner.delivering
 
-    async def work(self, job: Job) -> None:
+    async def work(self, job: Job, *, taken: bool = False) -> None:
         """Do what a job's state asks for, to the end. A bug in it has a number in log and reply.
+
+        `taken`: the row of this assigned job says running already, because it has just become ours.
 
         Cancelled, it looks at the row: what a member called off is stopped on its server and told, what was given to
         another attempt is only stopped, and at a mere shutdown everything goes on without us.
         """
         try:
-            await self._work(job)
+            await self._work(job, taken=taken)
         except asyncio.CancelledError:
             row = await self._store.get(job.id)
             if row is not None and row.state is JobState.CANCELLED:
@@ -73,10 +75,10 @@ class Worker:
             log.exception("job.bug", job=job.id, reference=reference)
             await self.give_up(job, Failure(code=FailureCode.BUG, facts={"reference": reference}))
 
-    async def _work(self, job: Job) -> None:
+    async def _work(self, job: Job, *, taken: bool) -> None:
         match job.state:
             case JobState.ASSIGNED | JobState.RUNNING:
-                await self._run(job)
+                await self._run(job, taken=taken)
             case JobState.DELIVERING:
                 await self._redeliver(job)
             case JobState.FAILED | JobState.CANCELLED:
@@ -84,10 +86,10 @@ class Worker:
             case _:
                 return
 
-    async def _run(self, job: Job) -> None:
+    async def _run(self, job: Job, *, taken: bool) -> None:
         server = self._fleet.servers.get(job.server or "")
         if server is None:
-            await self._back(job)
+            await self._back(replace(job, state=JobState.RUNNING) if taken else job)
             return
         while not server.node_list:  # noqa: ASYNC110 - many jobs wait, one event serves only one
             await asyncio.sleep(SERVER_PAUSE_S)
@@ -98,7 +100,7 @@ class Worker:
             return
         reporter = self.reporters.of(job, self.cards(job))
         try:
-            card = await self._runner.run(job, template, server, reporter)
+            card = await self._runner.run(job, template, server, reporter, taken=taken)
         except Retry as retry:
             if retry.server_fault:
                 self._fleet.doubt(server.name)

@@ -153,6 +153,11 @@ class PostgresDatabase:
 
     async def _patiently(self, work: Callable[[], Awaitable[Found]]) -> Found:
         """A PostgreSQL that drops its connections is coming back."""
+        try:
+            return await work()
+        except (OSError, DBAPIError) as fault:
+            if not _is_away(fault):
+                raise
         async for attempt in stamina.retry_context(
             on=_is_away, attempts=None, timeout=AWAY_S, wait_initial=0.05, wait_max=2
         ):

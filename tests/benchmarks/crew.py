@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -43,19 +43,23 @@ class MuteCourier:
 class FakeWork:
     """Takes a job through its steps as the runner does, with a sleep for the picture; notes when each began."""
 
-    def __init__(self, store: JobStore, seconds: float) -> None:
-        self._store, self._seconds = store, seconds
+    def __init__(
+        self, store: JobStore, seconds: float, say: Callable[[str, str], None] = lambda _what, _job: None
+    ) -> None:
+        self._store, self._seconds, self._say = store, seconds, say
         self.began: dict[str, float] = {}
         self.done = 0
         self.worker: Worker | None = None
 
-    async def __call__(self, job: Job) -> None:
+    async def __call__(self, job: Job, *, taken: bool = False) -> None:
         """Work a job."""
         worker = self.worker
         if worker is None or job.state is not JobState.ASSIGNED:
             return
-        await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING)
+        if not taken:
+            await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING)
         self.began[job.id] = time.time()
+        self._say("began", job.id)
         for _ in range(SLICES):
             await asyncio.sleep(self._seconds / SLICES)
         result = Result(filename=f"{job.id}.png")
@@ -65,6 +69,7 @@ class FakeWork:
         await self._store.delivered(job.id, job.attempt)
         worker.on_step(_with(job, JobState.DONE, self._seconds))
         self.done += 1
+        self._say("done", job.id)
 
 
 def _with(job: Job, state: JobState, run_s: float) -> Job:

@@ -8,16 +8,19 @@ import asyncio
 import json
 import resource
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from bot import logs
 from bot.jobs.crew import Crew
+from bot.jobs.procrastinate import SharedCrew
 from bot.store.database import open_database
 from tests.benchmarks.crew import FakeWork, embedded, means_for, request
 
 MEMBERS = 100
+SLEEP_S = 0.2
 
 
 async def _offer(crew: Any, work: FakeWork, jobs: int, rate: float) -> dict[str, float]:
@@ -49,29 +52,61 @@ async def _offer(crew: Any, work: FakeWork, jobs: int, rate: float) -> dict[str,
 
 async def load(url: str, jobs: int, rate: float) -> dict[str, float]:
     """Measure an embedded crew under load."""
-    async with embedded(url, servers=4, slots=16, seconds=0.2) as (crew, work):
+    async with embedded(url, servers=4, slots=16, seconds=SLEEP_S) as (crew, work):
         await _offer(crew, work, 20, 20)
         work.done = 0
         return await _offer(crew, work, jobs, rate)
 
 
 async def shared_load(url: str, jobs: int, rate: float) -> dict[str, float]:
-    """Measure leader, Procrastinate and workers in one process on PostgreSQL."""
-    from bot.jobs.procrastinate import SharedCrew  # noqa: PLC0415 - needs the extra
-
+    """Measure desk and leader in this process and a worker in another one, with Procrastinate between them."""
     async with open_database(url) as database, means_for(database, servers=4, slots=16) as means:
-        crew, work = SharedCrew(means, url, database), FakeWork(means.store, 0.2)
-        work.worker = crew.worker
-        crew.worker.work = work
-        task = asyncio.create_task(crew.run(), name="crew")
-        await asyncio.sleep(2)
+        crew, work = SharedCrew(means, url, database), FakeWork(means.store, SLEEP_S)
+        task = asyncio.create_task(crew.run(work=False), name="crew")
+        other = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.benchmarks.engine", "worker", url,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        if other.stdin is None or other.stdout is None:
+            raise RuntimeError
+        heard = asyncio.create_task(_hear(other.stdout, work), name="heard")
+        await asyncio.sleep(4)
         try:
             await _offer(crew, work, 20, 20)
             work.done = 0
             return await _offer(crew, work, jobs, rate)
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            other.stdin.close()
+            await other.wait()
+            for one in (task, heard):
+                one.cancel()
+            await asyncio.gather(task, heard, return_exceptions=True)
+
+
+async def _hear(lines: asyncio.StreamReader, work: FakeWork) -> None:
+    """Take note of what the other process began and ended."""
+    async for line in lines:
+        said = json.loads(line)
+        if said["what"] == "began":
+            work.began[said["job"]] = said["at"]
+        else:
+            work.done += 1
+
+
+async def worker(url: str) -> None:
+    """Work until standard input is closed, and say what began and ended."""
+    async with open_database(url) as database, means_for(database, servers=4, slots=16) as means:
+        crew, work = SharedCrew(means, url, database), FakeWork(means.store, SLEEP_S, say=_say)
+        work.worker = crew.worker
+        crew.worker.work = work
+        task = asyncio.create_task(crew.run(lead=False), name="crew")
+        await asyncio.to_thread(sys.stdin.read)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _say(what: str, job_id: str) -> None:
+    print(json.dumps({"what": what, "job": job_id, "at": time.time()}), flush=True)
 
 
 async def room(url: str, jobs: int) -> dict[str, float]:
@@ -106,15 +141,19 @@ def _rss_mib() -> float:
 def main() -> None:
     """Measure what the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.engine", description=__doc__)
-    parser.add_argument("what", choices=["load", "shared", "room"])
+    parser.add_argument("what", choices=["load", "shared", "room", "worker"])
     parser.add_argument("url")
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=200)
     args = parser.parse_args()
     logs.configure("WARNING", "console", [])
-    measure = {"load": lambda: load(args.url, args.jobs, args.rate),
+    measures = {"load": lambda: load(args.url, args.jobs, args.rate),
                "shared": lambda: shared_load(args.url, args.jobs, args.rate),
-               "room": lambda: room(args.url, args.jobs)}[args.what]  # fmt: skip
+               "room": lambda: room(args.url, args.jobs)}  # fmt: skip
+    if args.what == "worker":
+        asyncio.run(worker(args.url))
+        return
+    measure = measures[args.what]
     print(json.dumps(asyncio.run(measure())))
 
 
