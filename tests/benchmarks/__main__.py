@@ -1,129 +1,72 @@
-"""`python -m tests.benchmarks [--quick]`: figures of the main job, as a table. Measurements, never assertions.
+"""`python -m tests.benchmarks [--quick]`: figures of queue, store and the whole path, as tables.
 
-The latencies stand beside the time of a bare HTTP call to the same stand-in in the same run, as a ratio.
+Measurements, never assertions. Latencies of the whole path stand beside a bare script's, in the same run, as a ratio.
 """
 
 import argparse
 import asyncio
 import json
-import os
-import statistics
+import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import aiohttp
-
-from bot.sandbox.comfyui.server import serving as serving_comfyui
-from bot.sandbox.comfyui.worker import Pace
-from bot.sandbox.discord.server import Discord
-from bot.sandbox.discord.server import serving as serving_discord
-from bot.sandbox.discord.world import Interaction
-
-
-def row(name: str, values: Sequence[float], unit: str, base: float | None = None) -> str:
-    """Return a line of the table: median, 95th percentile, maximum, and the ratio to a base."""
-    ordered = sorted(values)
-    late = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
-    ratio = f"{statistics.median(ordered) / base:8.1f}" if base else " " * 8
-    return f"{name:<58} {statistics.median(ordered):9.1f} {late:9.1f} {ordered[-1]:9.1f} {unit:<3} {ratio}"
+from tests.benchmarks import edits, path
+from tests.benchmarks.community import simulate
+from tests.benchmarks.community import table as community_table
+from tests.benchmarks.table import HEAD
+from tests.conftest import fresh_postgres
 
 
-async def measure(rounds: int) -> list[str]:
-    """Run `easel run` as a process of its own between the stand-ins and measure it from outside."""
-    with tempfile.TemporaryDirectory() as data:
-        async with (
-            serving_comfyui(pace=Pace(step_s=0.0)) as (comfy, url),
-            serving_discord(enforce_limits=False) as discord,
-        ):
-            environment = {
-                **os.environ,
-                "DISCORD_TOKEN": discord.world.token,
-                "DISCORD_API_URL": discord.url,
-                "COMFYUI_SERVERS": url,
-                "DATA_DIR": data,
-                "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
-            }
-            bot = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "run", env=environment)
-            try:
-                await _ready(discord)
-                idle = _resident_mib(bot.pid)
-                bare = await _bare(discord, rounds)
-                acks, ends = await _requests(discord, comfy.worker.history, rounds)
-                after = _resident_mib(bot.pid)
-            finally:
-                bot.terminate()
-                await bot.wait()
-    base = statistics.median(bare)
-    return [
-        row("bare GET of the stand-in (base of the ratios)", bare, "ms"),
-        row("interaction sent → acknowledged", acks, "ms", base),
-        row("ComfyUI's end (history written) → picture in the reply", ends, "ms", base),
-        row("memory of the idle bot", [idle], "MiB"),
-        row(f"memory after {rounds} pictures", [after], "MiB"),
-    ]
+def _engine(what: str, url: str, *more: str) -> dict[str, Any]:
+    """Run one measurement of queue and store in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.engine", what, url, *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own module
+    return json.loads(done.stdout)
 
 
-async def _ready(discord: Discord) -> None:
-    async with asyncio.timeout(60):
-        while not discord.gateway.connected or not discord.world.commands:
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(4)
+def _engines(*, quick: bool) -> None:
+    jobs, room = ("400", "2000") if quick else ("2000", "10000")
+    print(
+        f"\n{'queue and store: asked → running':<44} {'jobs/s':>7} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms/job':>10} {'MiB':>6}"
+    )
 
+    def line(name: str, found: dict[str, Any]) -> None:
+        print(
+            f"{name:<44} {found['rate']:>7.0f} {found['p50']:>8.1f} {found['p99']:>8.1f} "
+            f"{found['cpu_ms']:>10.1f} {found['rss_mib']:>6.0f}",
+            flush=True,
+        )
 
-async def _bare(discord: Discord, rounds: int) -> list[float]:
-    found: list[float] = []
-    headers = {"Authorization": f"Bot {discord.world.token}"}
-    async with aiohttp.ClientSession(headers=headers) as session:
-        for _ in range(rounds):
-            began = time.perf_counter()
-            async with session.get(f"{discord.url}/api/v10/users/@me") as reply:
-                await reply.read()
-            found.append((time.perf_counter() - began) * 1000)
-    return found
-
-
-async def _requests(discord: Discord, history: object, rounds: int) -> tuple[list[float], list[float]]:
-    acks: list[float] = []
-    ends: list[float] = []
-    people, world = discord.people, discord.world
-    person, channel = world.person_named("max"), world.channel_named("pictures")
-    for number in range(rounds):
-        command, options = people.read_line(f"/imagine prompt:boat {number}", person, channel)
-        shown = asyncio.Event()
-
-        def hear(event: str, data: dict[str, object], _only: str | None, shown: asyncio.Event = shown) -> None:
-            if event == "MESSAGE_UPDATE" and "easel-" in json.dumps(data):
-                shown.set()
-
-        world.listeners.append(hear)
-        began = time.perf_counter()
-        interaction: Interaction = await people.slash(person, channel, command, options)
-        await people.acknowledged(interaction)
-        acks.append((time.perf_counter() - began) * 1000)
-        await shown.wait()
-        seen = time.time()
-        world.listeners.remove(hear)
-        newest = list(history.values())[-1] if isinstance(history, dict) else {}
-        ends.append(seen * 1000 - newest["status"]["messages"][-1][1]["timestamp"])
-    return acks, ends
-
-
-def _resident_mib(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    with tempfile.TemporaryDirectory() as folder:
+        files = [f"sqlite:///{Path(folder) / f'{n}.sqlite3'}" for n in range(3)]
+        line("SQLite, embedded, 20 a second", _engine("load", files[0], "--jobs", "100", "--rate", "20"))
+        line("SQLite, embedded, 200 a second", _engine("load", files[1], "--jobs", jobs, "--rate", "200"))
+        try:
+            with fresh_postgres() as url:
+                found = _engine("shared", url, "--jobs", "200", "--rate", "20")
+                line("PostgreSQL, Procrastinate, 20 a second", found)
+        except Exception as fault:  # noqa: BLE001 - there is none here, and it says so
+            print(f"PostgreSQL: not measured ({type(fault).__name__})")
+        found = _engine("room", files[2], "--jobs", room)
+    print(
+        f"{room} jobs wait: {found['rss_mib']:.0f} MiB, /queue {found['view_ms']:.1f} ms "
+        f"(at most {found['view_max_ms']:.1f}), restart {found['restart_s']:.2f} s",
+        flush=True,
+    )
 
 
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    rounds = 10 if parser.parse_args().quick else 60
-    lines = asyncio.run(measure(rounds))
-    print(f"{'':<58} {'median':>9} {'p95':>9} {'max':>9}     x base")
-    print("\n".join(lines))
+    quick = parser.parse_args().quick
+    print(HEAD)
+    print("\n".join(asyncio.run(path.measure(10 if quick else 60))), flush=True)
+    print("\n".join(asyncio.run(edits.measure(200, 5 if quick else 15))), flush=True)
+    _engines(quick=quick)
+    print("\n" + community_table(simulate(quick=quick)))
 
 
 if __name__ == "__main__":
