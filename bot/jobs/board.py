@@ -28,12 +28,12 @@ _Standing: TypeAlias = tuple[int, Duration | None, Duration]
 
 
 class Board:
-    """Reads the waiting room; `jobs` are the live ones. Reckons anew only when somebody came or went."""
+    """Reads the waiting room; `jobs` are the live ones. Reckons anew only when somebody came, went or was done."""
 
     def __init__(self, scheduler: Scheduler, estimator: Estimator, fleet: Fleet, jobs: Mapping[str, Job]) -> None:
         self._scheduler, self._estimator, self._fleet, self._jobs = scheduler, estimator, fleet, jobs
         self._reckoned: dict[str, _Standing] = {}
-        self._version = -1
+        self._version = (-1, -1)
 
     def first(self, most: int) -> dict[str, Place]:
         """Return the first places, in order."""
@@ -66,7 +66,8 @@ class Board:
         return found
 
     def _standings(self) -> dict[str, _Standing]:
-        if self._version == self._scheduler.version:
+        version = (self._scheduler.version, self._estimator.version)
+        if self._version == version:
             return self._reckoned
         takes: dict[tuple[str, float], Duration | None] = {}
         before = Duration(0.0, 0.0)
@@ -80,7 +81,7 @@ class Board:
             reckoned[job_id] = (place, own, before)
             if own is not None:
                 before = Duration(before.mean + own.mean, before.variance + own.variance)
-        self._reckoned, self._version = reckoned, self._scheduler.version
+        self._reckoned, self._version = reckoned, version
         return reckoned
 
 

@@ -47,11 +47,14 @@ class Estimator:
 
     def __init__(self) -> None:
         self._records: dict[tuple[str | int, ...], _Record] = {}
+        self.version = 0
+        """Goes up with every run that was learned from."""
 
     def learn(self, template: str, server: str, cost: float, seconds: float) -> None:
         """Take note of a run."""
         if seconds <= 0 or cost <= 0 or not math.isfinite(seconds):
             return
+        self.version += 1
         for key in self._keys(template, server, cost):
             self._records.setdefault(key, _Record()).take(seconds / cost)
 

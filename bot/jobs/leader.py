@@ -65,6 +65,7 @@ class Leader:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.fleet, self.estimator = parts.fleet, parts.estimator
         self.board = Board(parts.scheduler, parts.estimator, parts.fleet, parts.jobs)
         self._wake, self._news = asyncio.Event(), asyncio.Event()
         self._far: set[str] = set()
@@ -312,9 +313,11 @@ class Leader:
         """Take a job off its server, and back into the queue."""
         parts = self._parts
         now = parts.jobs.get(job.id, job)
-        if now.attempt == job.attempt and await parts.store.move(job.id, job.attempt, now.state, JobState.QUEUED):
-            await parts.dispatcher.stop_work(now)
-            self.learn(replace(now, state=JobState.QUEUED, server=None, prompt_id=None))
+        for state in _HOLDS_PLACE:  # it may have begun to run since we heard of it
+            if await parts.store.move(now.id, now.attempt, state, JobState.QUEUED):
+                await parts.dispatcher.stop_work(now)
+                self.learn(replace(now, state=JobState.QUEUED, server=None, prompt_id=None))
+                return
 
     async def _call_off(self, job: Job) -> None:
         if not await self._parts.dispatcher.stop_work(job):

@@ -28,9 +28,7 @@ def _engine(what: str, url: str, *more: str) -> dict[str, Any]:
 
 def _engines(*, quick: bool) -> None:
     jobs, room = ("400", "2000") if quick else ("2000", "10000")
-    print(
-        f"\n{'queue and store: asked → running':<44} {'jobs/s':>7} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms/job':>10} {'MiB':>6}"
-    )
+    print(f"\n{'queue and store: asked → running':<44}  jobs/s   p50 ms   p99 ms CPU ms/job    MiB")
 
     def line(name: str, found: dict[str, Any]) -> None:
         print(
