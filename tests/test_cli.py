@@ -374,3 +374,43 @@ async def test_templates_are_listed_made_and_pulled(tmp_path: Path) -> None:
         assert "✓ drawn-one /drawn-one" in out
         assert "✗ my-flow" in out
         assert "missing ckpt_name 'm.safetensors'" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "words"),
+    [
+        (("worker",), {}, "a worker needs the PostgreSQL"),
+        (("run", "--gateway-only"), {}, "--gateway-only: needs workers"),
+        (("run",), {"DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:9/nothing"}, "cannot be opened"),
+        (("run",), {"DATABASE_URL": "mysql://me:s3cret@h/x"}, "of a SQLite file or of a PostgreSQL"),
+        (
+            ("worker", "--server", "nobody"),
+            {"DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:9/nothing"},
+            "--server: nobody is not in COMFYUI_SERVERS; there are local",
+        ),
+    ],
+)
+async def test_what_cannot_be_scaled_is_one_line(
+    arguments: tuple[str, ...], variables: dict[str, str], words: str
+) -> None:
+    """A worker without a shared database, for no server, or on one that is away: exit code 2, one line, no password."""
+    code, _, errors = await result(*arguments, DISCORD_TOKEN="x.y.z", **variables)
+    assert code == 2
+    assert words in errors
+    assert "s3cret" not in errors
+    assert "Traceback" not in errors
+
+
+async def test_a_second_run_on_the_same_file_is_refused(tmp_path: Path) -> None:
+    """While one Easel serves, another one on the same SQLite file ends with exit code 2 and says why."""
+    async with (
+        serving_comfyui(pace=FAST) as (_, url),
+        serving_discord() as discord,
+        black_box(discord, url, tmp_path),
+    ):
+        await eventually(lambda: discord.gateway.connected, "it does not connect", 30)
+        code, _, errors = await result(
+            "run", DISCORD_TOKEN=discord.world.token, DISCORD_API_URL=discord.url, DATA_DIR=str(tmp_path / "data")
+        )
+    assert code == 2
+    assert "another Easel works on" in errors

@@ -124,6 +124,16 @@ def test_lists_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().comfyui_servers[0].slots == 2
 
 
+def test_roles_and_guilds_come_as_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights, classes and shares are pairs of an id and a number, with commas between."""
+    monkeypatch.setenv("ROLE_WEIGHTS", "12=2, 13 = 0.5,")
+    monkeypatch.setenv("ROLE_PRIORITIES", "12=1")
+    settings = load_settings(guild_shares={7: 3})
+    assert settings.role_weights == {12: 2.0, 13: 0.5}
+    assert settings.role_priorities == {12: 1}
+    assert settings.guild_shares == {7: 3.0}
+
+
 def test_the_env_file_is_read(tmp_path: Path) -> None:
     """`.env` in the working folder counts, and the environment wins over it."""
     (tmp_path / ".env").write_text("DISCORD_TOKEN=abc\nLOG_LEVEL=debug\n")

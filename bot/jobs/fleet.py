@@ -137,14 +137,15 @@ class Fleet:
     def _look(self, server: Server, queue: QueueState, now: float) -> None:
         wedged = server.watchdog.is_wedged(queue, now)
         server.away_since = None
-        if wedged and not server.wedged:
+        news, server.wedged = wedged and not server.wedged, wedged
+        if news:
             log.error("fleet.server_wedged", server=server.name, running=len(queue.running), waiting=len(queue.pending))
             self._lost(server.name)
-        server.wedged = wedged
         self._flag(server, up=not wedged, reason="its worker does not work any more" if wedged else "")
 
     def _mind_absence(self, server: Server, now: float) -> None:
         """Away for long, its jobs are given to others, once."""
+        server.watchdog, server.wedged = Watchdog(), False
         if server.away_since is None:
             server.away_since = now
         elif now - server.away_since > GRACE_S:

@@ -304,7 +304,7 @@ class Leader:
         for job in list(parts.jobs.values()):
             if job.server == name and job.state in _HOLDS_PLACE:
                 others = [one.name for one in parts.fleet.servers.values() if one.up and one.name != name]
-                wedged = parts.fleet.servers[name].watchdog.is_wary()
+                wedged = parts.fleet.servers[name].wedged
                 if wedged or any(self._can_run(job.id, other) for other in others):
                     log.warning("job.moved", job=job.id, server=name)
                     self._errand(self._move(job), job)

@@ -10,13 +10,17 @@ from bot.comfy.models import QueueState
 
 IDLE_S = 6.0
 """Seconds that prompts may wait with none running: taking the next takes milliseconds."""
+REST_S = 300.0
+"""Seconds after which a server that was found idle is given another chance, if it was not restarted before: once its
+prompts are taken away, a dead worker looks like one that has nothing to do."""
 
 
 @dataclass(slots=True)
 class Watchdog:
-    """Looks at one server's queue."""
+    """Looks at one server's queue. A restarted server deserves a new one."""
 
     _idle_since: float | None = None
+    _dead_until: float | None = None
     _suspects: set[str] = field(default_factory=set[str])
 
     def suspect(self, prompt_id: str) -> None:
@@ -30,8 +34,12 @@ class Watchdog:
     def is_wedged(self, queue: QueueState, now: float) -> bool:
         """Look, and tell whether the server does not work any more."""
         self._suspects &= set(queue.running)
+        if queue.running:
+            self._dead_until = None
         if queue.pending and not queue.running:
             self._idle_since = now if self._idle_since is None else self._idle_since
         else:
             self._idle_since = None
-        return bool(self._suspects) or (self._idle_since is not None and now - self._idle_since >= IDLE_S)
+        if self._idle_since is not None and now - self._idle_since >= IDLE_S:
+            self._dead_until = now + REST_S
+        return bool(self._suspects) or (self._dead_until is not None and now < self._dead_until)

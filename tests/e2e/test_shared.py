@@ -6,7 +6,9 @@ import pytest
 
 from bot.sandbox.comfyui.worker import Pace
 from bot.sandbox.run import Sandbox, running
+from bot.store.database import open_database
 from tests.conftest import FAST, eventually
+from tests.faults.world import scene
 from tests.person import Person, at_rest
 
 
@@ -57,3 +59,55 @@ async def test_a_restart_takes_everything_up(postgres_url: str) -> None:
             for one in sent:
                 await person.picture(one)
             assert len(shared.comfyui.worker.history) == 4
+
+
+async def test_cut_connections_heal(shared: Sandbox, postgres_url: str) -> None:
+    """With every connection to PostgreSQL cut, leader, listeners and workers come back, and requests are served.
+
+    Guards the cure for Procrastinate's listener (facts, engine §6.1): the worker must return, to be started anew.
+    """
+    person = Person(shared, "max")
+    await person.picture(await person.says("imagine", prompt="before"))
+    async with open_database(postgres_url) as other:
+        await other.write(
+            lambda one: one.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).all()
+        )
+    sent = [await person.says("imagine", prompt=f"after {number}") for number in range(3)]
+    for one in sent:
+        await person.picture(one)
+
+
+async def test_a_worker_elsewhere_does_it(postgres_url: str) -> None:
+    """A gateway without workers, and `easel worker` as a process: the worker makes and shows the picture."""
+    async with scene(database_url=postgres_url) as world:
+        await world.start("gateway", "run", "--gateway-only")
+        await world.ready()
+        await world.start("worker", "worker", "--server", "m0")
+        await world.ask(3)
+        await world.settle(60)
+        tally = world.tally("worker")
+    assert tally.is_clean, tally
+    assert tally.jobs == 3
+
+
+async def test_a_shard_serves_its_guilds_only(postgres_url: str) -> None:
+    """Two gateways of two shards on one database: the one whose shard has the guild answers, the other does not."""
+    async with scene(database_url=postgres_url) as world:
+        ours = (int(world.discord.world.guild_id) >> 22) % 2
+        for number in (ours, 1 - ours):
+            shard = {"DISCORD_SHARD_IDS": str(number), "DISCORD_SHARD_COUNT": "2"}
+            await world.start(f"gateway-{number}", "run", **shard)
+        gateway = world.discord.gateway
+        await eventually(
+            lambda: {one.shard for one in gateway.sessions.values()} == {(0, 2), (1, 2)}, "not both are here", 60
+        )
+        await world.ready()
+        await world.ask(3)
+        await world.settle(60)
+        tally = world.tally("shards")
+        answered = [call for call in world.discord.world.calls if "/interactions/" in call.path]
+    assert tally.is_clean, tally
+    assert [call.status for call in answered] == [200] * 3

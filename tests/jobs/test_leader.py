@@ -12,6 +12,7 @@ from bot.errors import RequestError
 from bot.jobs.board import places_in
 from bot.jobs.crew import Crew
 from bot.jobs.leader import Leader
+from bot.jobs.runner import OnStep
 from bot.model.job import Failure, FailureCode, Job, JobState, Result
 from bot.store.database import open_database
 from bot.store.jobs import JobStore
@@ -27,6 +28,7 @@ class Bench:
         self.begun: list[Job] = []
         self.gate = asyncio.Event()
         self.dies = False
+        self.step: OnStep = lambda _job: None
 
     async def __call__(self, job: Job) -> None:
         self.begun.append(job)
@@ -43,8 +45,6 @@ class Bench:
         self.step(replace(job, state=JobState.DELIVERING, run_s=2.0))
         await self.store.delivered(job.id, job.attempt)
         self.step(replace(job, state=JobState.DONE, run_s=2.0))
-
-    step = staticmethod(lambda _job: None)
 
 
 class Room:
@@ -136,8 +136,7 @@ async def test_what_a_lost_server_had_goes_to_another(tmp_path: Path) -> None:
         await here.begun(2)
         fleet = here.leader.fleet
         dead = fleet.servers["s0"]
-        dead.up = False
-        dead.watchdog.suspect("p")
+        dead.up, dead.wedged = False, True
         for listener in fleet.on_lost:
             listener("s0")
         await eventually(

@@ -1,7 +1,7 @@
 """Whether a ComfyUI still works."""
 
 from bot.comfy.models import QueueState
-from bot.jobs.watchdog import IDLE_S, Watchdog
+from bot.jobs.watchdog import IDLE_S, REST_S, Watchdog
 
 
 def queue(running: str = "", pending: str = "") -> QueueState:
@@ -42,3 +42,15 @@ def test_an_empty_queue_is_well() -> None:
     assert not dog.is_wedged(queue(), 0.0)
     assert not dog.is_wedged(queue(), 1000.0)
     assert not dog.is_wary()
+
+
+def test_a_dead_worker_without_prompts_is_not_taken_for_a_rested_one() -> None:
+    """Its prompts taken away, it stays out for minutes; then it gets a chance, and is out again if it wastes that."""
+    dog = Watchdog()
+    assert not dog.is_wedged(queue(pending="a"), 0.0)
+    assert dog.is_wedged(queue(pending="a"), IDLE_S)
+    assert dog.is_wedged(queue(), IDLE_S + REST_S - 1)
+    again = IDLE_S + REST_S + 1
+    assert not dog.is_wedged(queue(), again)
+    assert not dog.is_wedged(queue(pending="b"), again + 1)
+    assert dog.is_wedged(queue(pending="b"), again + 1 + IDLE_S)
