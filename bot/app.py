@@ -76,7 +76,7 @@ class App:
         """Tell the owners of faulty templates, in a task of its own."""
         lines = [f"- {shown(fault.file, 80)}: {shown(fault.reason, FAULT_LETTERS)}" for fault in faults[:FAULTS_TOLD]]
         if len(faults) > FAULTS_TOLD:
-            lines.append(text("owner.more", "en", count=len(faults) - FAULTS_TOLD))
+            lines.append(text("lists.more", "en", count=len(faults) - FAULTS_TOLD))
         listed = "\n".join(lines)
         words = text("owner.template_faulty", "en", faults=listed)
         task = asyncio.create_task(self.bot.tell_owners(words), name="tell-owners")

@@ -5,6 +5,7 @@ from discord.ext import commands
 
 from bot.bot import EaselBot, Interaction, acknowledge, answer
 from bot.replies.catalogue import localised, text
+from bot.replies.lines import within
 from bot.replies.safe import shown
 from bot.replies.times import eta_words
 from bot.services import QueueEntry
@@ -35,7 +36,7 @@ class Queue(commands.Cog):
             lines.append(text("queue.empty", locale))
         lines += _listed("queue.yours", [_line(entry, locale) for entry in view.own], locale)
         lines += _listed("queue.others", [_line_of_member(entry, locale) for entry in view.others], locale)
-        await answer(interaction, "\n".join(lines))
+        await answer(interaction, within(lines, locale))
 
     @app_commands.command(name=localised("commands.cancel.name"), description=localised("commands.cancel.description"))
     @app_commands.rename(job=localised("commands.cancel.options.job.name"))

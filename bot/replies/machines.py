@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from bot.model.machine import NodeFacts, ServerStatus
 from bot.replies.catalogue import text
+from bot.replies.lines import LETTERS, within
 from bot.replies.safe import shown
 
-_LETTERS = 1900
 _NAME, _VALUE = 100, 200
 _GIB = 2**30
 ABOUT = ("modelspec.title", "modelspec.architecture", "modelspec.resolution", "modelspec.license", "modelspec.author",
@@ -61,7 +61,7 @@ def node_words(node: NodeFacts, locale: str) -> str:
     """Return what a node class takes and gives."""
     gives = ", ".join(shown(one, 40) for one in node.outputs) or text("owner.nothing", locale)
     head = text("owner.node", locale, name=shown(node.name, _NAME), category=shown(node.category, _NAME), outputs=gives)
-    return _within([head, *(_input(one, locale) for one in node.inputs)], locale)
+    return within([head, *(_input(one, locale) for one in node.inputs)], locale)
 
 
 def _input(facts: Mapping[str, str], locale: str) -> str:
@@ -73,12 +73,12 @@ def models_words(folder: str, names: Sequence[str], locale: str) -> str:
     """Return the files of a folder."""
     taken: list[str] = []
     for name in names:
-        if sum(map(len, taken)) + len(name) > _LETTERS - 200:
+        if sum(map(len, taken)) + len(name) > LETTERS - 200:
             break
         taken.append(shown(name, _NAME))
     listed = ", ".join(taken) or text("owner.nothing", locale)
     if len(taken) < len(names):
-        listed += text("owner.more", locale, count=len(names) - len(taken))
+        listed += text("lists.more", locale, count=len(names) - len(taken))
     return text("owner.models", locale, folder=shown(folder, 60), count=len(names), names=listed)[:2000]
 
 
@@ -89,14 +89,4 @@ def metadata_words(name: str, metadata: Mapping[str, str], locale: str) -> str:
     lines = [
         text("owner.fact", locale, name=shown(key, 60), value=shown(metadata[key], _VALUE)) for key in (*known, *rest)
     ]
-    return _within([text("owner.about", locale, name=shown(name, _NAME)), *lines], locale)
-
-
-def _within(lines: list[str], locale: str) -> str:
-    """Return as many lines as fit in a message, and how many were left out."""
-    taken: list[str] = []
-    for line in lines:
-        if sum(len(one) + 1 for one in taken) + len(line) > _LETTERS:
-            return "\n".join([*taken, text("owner.more", locale, count=len(lines) - len(taken))])
-        taken.append(line)
-    return "\n".join(taken)
+    return within([text("owner.about", locale, name=shown(name, _NAME)), *lines], locale)

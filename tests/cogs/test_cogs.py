@@ -9,7 +9,7 @@ import simcord
 
 from bot.bot import EaselBot
 from bot.errors import RequestError
-from bot.model.job import JobState
+from bot.model.job import Eta, JobState
 from bot.model.request import Size
 from bot.replies.buttons import view_of
 from bot.replies.cards import Action
@@ -145,6 +145,20 @@ async def test_autocomplete_offers_what_works(stage: Stage) -> None:
         "704x704"
     ]
     assert await stage.member.autocomplete(stage.channel, "imagine", "size", "nonsense") == []
+
+
+async def test_moderators_see_everyones_requests_with_times(stage: Stage) -> None:
+    """Who may manage messages reads everybody's requests here, whose they are, places and times; others do not."""
+    other = stage.another("other")
+    for number in range(40):
+        stage.jobs.put(f"{number:016x}", other.id, stage.guild.id)
+    stage.jobs.eta = Eta(low_s=50, high_s=130)
+    moderator = stage.another("mina", manage_messages=True)
+    seen = (await moderator.slash(stage.channel, "queue")).response.content
+    assert f"1. place · ready in 50 s to 2 min 0 s · picture {0:016x} · <@{other.id}>" in seen
+    assert "… and 30 more" in seen
+    assert len(seen) <= 2000
+    assert "picture" not in (await stage.member.slash(stage.channel, "queue")).response.content
 
 
 async def test_queue_and_help_are_private(stage: Stage) -> None:
