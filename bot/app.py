@@ -51,7 +51,10 @@ FLEET_S = 2.0
 _REFUSED = (4004, 4010, 4011, 4012, 4013)
 """Gateway close codes after which trying again is no use."""
 
-_OUT_OF_REACH = (aiohttp.ClientError, OSError, TimeoutError, discord.HTTPException, discord.GatewayNotFound)
+_OUT_OF_REACH = (
+    *(aiohttp.ClientError, OSError, TimeoutError, discord.HTTPException, discord.GatewayNotFound),
+    SQLAlchemyError,
+)
 _NOT_OURS_TO_MEND = 500
 """Answers from this status on, and 429, are worth asking again."""
 

@@ -15,11 +15,15 @@ _TOKEN_FIELD = re.compile(r"""(["']token["']\s*:\s*["'])[^"']+""")
 """… and at DEBUG the gateway's messages, in which tokens are fields."""
 
 
+SECRET_LETTERS = 6
+"""What is shorter hides nothing, and stands in ordinary words."""
+
+
 class Redactor:
     """A structlog processor that takes secrets out of every text it passes on."""
 
     def __init__(self, secrets: list[str]) -> None:
-        self._secrets = [secret for secret in secrets if secret]
+        self._secrets = [secret for secret in secrets if len(secret) >= SECRET_LETTERS]
 
     def __call__(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Return the event with tokens replaced; values that are no text are left as they are."""

@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
@@ -114,13 +125,13 @@ class Settings(BaseSettings):
     member_running: int = Field(default=2, ge=1)
     guild_waiting: int = Field(default=500, ge=1)
     guild_running: int | None = Field(default=None, ge=1)
-    role_weights: Annotated[dict[int, Annotated[float, Field(gt=0, le=100)]], NoDecode] = Field(
+    role_weights: Annotated[dict[int, Annotated[float, Field(ge=0.01, le=100)]], NoDecode] = Field(
         default_factory=dict[int, float]
     )
     role_priorities: Annotated[dict[int, Annotated[int, Field(ge=-9, le=9)]], NoDecode] = Field(
         default_factory=dict[int, int]
     )
-    guild_shares: Annotated[dict[int, Annotated[float, Field(gt=0, le=100)]], NoDecode] = Field(
+    guild_shares: Annotated[dict[int, Annotated[float, Field(ge=0.01, le=100)]], NoDecode] = Field(
         default_factory=dict[int, float]
     )
     retention_days: int = Field(default=90, ge=0)
@@ -171,6 +182,22 @@ class Settings(BaseSettings):
             reason = "needs at least one server, and every name only once"
             raise ValueError(reason)
         return servers
+
+    @model_validator(mode="after")
+    def _whole_shards(self) -> "Settings":
+        ids, count = self.discord_shard_ids, self.discord_shard_count
+        if ids is None:
+            return self
+        reason = None
+        if not ids:
+            reason = "must name at least one shard, such as 0"
+        elif count is None:
+            reason = "needs DISCORD_SHARD_COUNT as well: how many shards there are in all"
+        elif not all(0 <= one < count for one in ids):
+            reason = f"must lie from 0 to {count - 1}, one less than DISCORD_SHARD_COUNT"
+        if reason is not None:
+            raise PydanticCustomError("shards", "{reason}", {"reason": reason})
+        return self
 
     @property
     def store_url(self) -> str:
@@ -232,6 +259,6 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _line(where: tuple[int | str, ...], message: str) -> str:
-    name, *rest = (str(part) for part in where)
+    name, *rest = (str(part) for part in where or ("discord_shard_ids",))  # the only check of several together
     inside = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in rest)
     return f"{name.upper()}{inside}: {message.removeprefix('Value error, ')}"

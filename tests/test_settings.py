@@ -42,6 +42,8 @@ def test_defaults_need_nothing() -> None:
         ("LOG_FORMAT", "xml", "console"),
         ("ROLE_WEIGHTS", "12", "such as 123=2"),
         ("ROLE_WEIGHTS", "12=0", "greater"),
+        ("DISCORD_SHARD_IDS", "0", "DISCORD_SHARD_COUNT as well"),
+        ("DISCORD_SHARD_IDS", ",", "at least one shard"),
         ("ROLE_PRIORITIES", "12=high", "integer"),
         ("GUILD_SHARES", "me=2", "integer"),
         ("MEMBER_WAITING", "0", "greater"),
@@ -122,6 +124,12 @@ def test_lists_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.owner_ids == (1, 2)
     monkeypatch.setenv("COMFYUI_SERVERS", '[{"name": "gpu", "url": "http://a:1", "slots": 2}]')
     assert load_settings().comfyui_servers[0].slots == 2
+
+
+def test_a_shard_that_is_none_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard's number lies below their count."""
+    (line,) = faults(monkeypatch, DISCORD_SHARD_IDS="1,2", DISCORD_SHARD_COUNT="2")
+    assert line == "DISCORD_SHARD_IDS: must lie from 0 to 1, one less than DISCORD_SHARD_COUNT"
 
 
 def test_roles_and_guilds_come_as_pairs(monkeypatch: pytest.MonkeyPatch) -> None:

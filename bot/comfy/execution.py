@@ -55,6 +55,8 @@ LIMIT_S = 1800.0
 """Seconds a prompt may run on the server before it is stopped."""
 RECONNECT_S = 60.0
 """Seconds a server may be away before its prompts are given up there."""
+LOOK_FIRST_S = 5.0
+"""Seconds after which we look before we submit: a process that was frozen meanwhile may have been replaced."""
 FORGOTTEN_S = 1.0
 """A prompt that is found nowhere is looked for once more after this: its POST may still be on the way."""
 
@@ -87,6 +89,8 @@ class Execution:
     limit_s: float = LIMIT_S
     on_event: Callable[[ComfyEvent], None]
     on_pending: Callable[[int], None]
+    ours_since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    """When (by the loop's clock) it became ours to submit."""
     _node: str | None = None
     _detached: bool = False
     _limit: asyncio.Timeout | None = None
@@ -124,7 +128,8 @@ class Execution:
             try:
                 async with self.client.events(client_id := uuid.uuid4().hex) as stream:
                     away_since = None
-                    submitted = submitted or (resumed and not isinstance(await self._find(), NotThere))
+                    look = resumed or asyncio.get_running_loop().time() - self.ours_since > LOOK_FIRST_S
+                    submitted = submitted or (look and not isinstance(await self._find(), NotThere))
                     if not submitted:
                         surely = await self._submit(client_id)
                         submitted = True

@@ -156,9 +156,9 @@ class Fleet:
         for listener in self.on_lost:
             listener(name)
 
-    def suspect(self, name: str, prompt_id: str) -> None:
-        """A prompt of ours was silent for too long, or did not end when told to: look whether anything works there."""
-        self.servers[name].watchdog.suspect(prompt_id)
+    def suspect(self, name: str, prompt_id: str, *, patience_s: float) -> None:
+        """A prompt of ours was silent for too long, or told to end: if it still runs after a while, nothing else does."""
+        self.servers[name].watchdog.suspect(prompt_id, asyncio.get_running_loop().time() + patience_s)
         self._hurry[name].set()
 
     def ride(self, name: str, job_id: str, models: frozenset[str], expected_s: float | None) -> None:
@@ -213,6 +213,8 @@ class Fleet:
     def unfit(self, template: Template) -> bool:
         """Tell whether every server that was ever seen lacks something; one that is away for a while still counts."""
         named = template.manifest.servers
+        if named is not None and not set(named) & self.servers.keys():
+            return True
         seen = [one.name for one in self.servers.values() if one.node_list and (named is None or one.name in named)]
         return bool(seen) and not any(self.can_run(template, name) for name in seen)
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.jobs.admission import Admission
 from bot.jobs.board import Board
 from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.estimate import Estimator
 from bot.jobs.fleet import Fleet
+from bot.jobs.reporters import HASTY_S
 from bot.jobs.scheduler import Assignment, Scheduler, Ticket
 from bot.jobs.worker import Hands, Worker
 from bot.model.job import ENDED, Failure, FailureCode, Job, JobState
@@ -33,10 +33,11 @@ TELL_S = 1.0
 TOLD_PLACES = 100
 """Places that are kept up to date in replies; who waits further back is told once, and by `/queue`."""
 SWEEP_S = 2.0
-UNTOLD_S = 30.0
+UNTOLD_S = 15.0
 """Seconds after which an end that nobody has told is told by the leader."""
 REMEMBERED = 2000
 """Runs that estimates are learned from at a start."""
+_AT_A_TIME = 200
 _HOLDS_PLACE = (JobState.ASSIGNED, JobState.RUNNING)
 _WORKED = (*_HOLDS_PLACE, JobState.DELIVERING)
 
@@ -71,6 +72,8 @@ class Leader:
         self._far: set[str] = set()
         """Jobs that were told their place."""
         self._able: dict[str, tuple[int, dict[str, bool]]] = {}
+        self._fit_for = -1
+        """The fleet's version for which the waiting jobs were looked at."""
         self._errands: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -182,20 +185,23 @@ class Leader:
             await self._patiently(self._round)
 
     async def _round(self) -> None:
-        self._drop_unfit()
+        await self._drop_unfit()
         parts = self._parts
         planned = parts.scheduler.plan(parts.fleet.seats(), self._can_run)
         outcomes = await asyncio.gather(*(self._assign(choice) for choice in planned), return_exceptions=True)
-        faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         for choice, outcome in zip(planned, outcomes, strict=True):
-            if isinstance(outcome, BaseException) and (job := parts.jobs.get(choice.job_id)) is not None:
-                self.learn(job)  # what could not be written goes back to the room
-        if faults:
-            raise faults[0]
+            if isinstance(outcome, BaseException):
+                log.error("leader.not_assigned", job=choice.job_id, server=choice.server, exc_info=outcome)
+                if (job := parts.jobs.get(choice.job_id)) is not None:
+                    self.learn(job)  # back to the room
+        if any(isinstance(outcome, BaseException) for outcome in outcomes):
+            await asyncio.sleep(STORE_PAUSE_S)
 
     async def _assign(self, choice: Assignment) -> None:
         parts = self._parts
-        job = parts.jobs[choice.job_id]
+        job = parts.jobs.get(choice.job_id)
+        if job is None:
+            return  # it was cancelled since it was planned
         guess = parts.estimator.expect(job.request.template, choice.server, job.claim.cost)
         assigned = replace(
             job,
@@ -207,7 +213,7 @@ class Leader:
         )
         along = parts.dispatcher.along(assigned)
         if along is not None:  # another process goes on telling; ours must not speak after it
-            await parts.worker.reporters.stop(job.id)
+            await parts.worker.reporters.stop(job.id, HASTY_S)
         won = await parts.store.assign(
             job.id,
             job.attempt,
@@ -233,17 +239,33 @@ class Leader:
             known[server] = self._parts.admission.can_run(self._parts.jobs[job_id].request, server)
         return known[server]
 
-    def _drop_unfit(self) -> None:
-        """A job that no server can run any more does not wait for ever."""
+    async def _drop_unfit(self) -> None:
+        """Jobs that no server can run any more do not wait for ever; looked at whenever what servers can do changes."""
         parts = self._parts
-        unfit = parts.admission.unfit_templates()
-        if not unfit:
+        if self._fit_for == parts.fleet.version:
             return
-        for job_id in parts.scheduler.order():
-            job = parts.jobs[job_id]
-            if job.request.template in unfit:
+        self._fit_for = parts.fleet.version
+        unfit = parts.admission.unfit_templates()
+        seen = [server.name for server in parts.fleet.servers.values() if server.node_list]
+        for number, job_id in enumerate(list(parts.scheduler), 1):
+            job = parts.jobs.get(job_id)
+            if job is None or job_id not in parts.scheduler:
+                continue
+            nowhere = bool(seen) and not any(self._can_run(job_id, server) for server in seen)
+            if nowhere or job.request.template in unfit:
                 parts.scheduler.gone(job_id)
-                self._errand(parts.worker.give_up(job, Failure(code=FailureCode.TEMPLATE_UNFIT)), job)
+                self._errand(self._give_up_unfit(job), job)
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+    async def _give_up_unfit(self, job: Job) -> None:
+        try:
+            await self._parts.worker.give_up(job, Failure(code=FailureCode.TEMPLATE_UNFIT))
+        except Exception:
+            if job.id in self._parts.jobs:
+                self.learn(job)  # it goes on waiting, until it can be told
+                self._fit_for = -1
+            raise
 
     async def _tell_places(self) -> None:
         """Keep the first places up to date in their replies, and tell those further back once."""
@@ -334,11 +356,11 @@ class Leader:
             log.error("leader.errand_failed", task=task.get_name(), exc_info=fault)
 
     async def _patiently(self, work: Callable[[], Coroutine[Any, Any, Found]]) -> Found | None:
-        """A fault of the store costs a round, not the process."""
+        """A fault, such as one of the store, costs a round, not the process."""
         try:
             return await work()
-        except (SQLAlchemyError, OSError):
-            log.exception("leader.store_fault")
+        except Exception:  # logged in full: what one round trips over must not end all others
+            log.exception("leader.fault")
             await asyncio.sleep(STORE_PAUSE_S)
             self.wake()
             return None

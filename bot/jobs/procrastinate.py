@@ -5,6 +5,7 @@ that changes the row, and whoever takes it works what the row says. Lost carrier
 """
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -48,13 +49,21 @@ LEADER = 4_241_002
 """The advisory lock of who leads."""
 KEEP_HOURS = 72
 TASK = "easel.work"
+HOUSEKEEPING = "easel"
+"""The queue of what is done once for all servers."""
+NAME_BYTES = 32
+STANDING_S = 3.0
+"""Seconds between a leader's signs of life; a session that gives none for `FROZEN_S` is ended by the database."""
+FROZEN_S = 10
 
 _TROUBLE = (SQLAlchemyError, psycopg.Error, ProcrastinateException, OSError)
 
 
 def queue_of(server: str) -> str:
-    """Return the name of a server's queue."""
-    return f"srv:{server}"
+    """Return the name of a server's queue; a long name is told apart by its digest, for channels have 63 bytes."""
+    if len(server.encode()) <= NAME_BYTES:
+        return f"srv:{server}"
+    return f"srv:#{hashlib.blake2b(server.encode(), digest_size=8).hexdigest()}"
 
 
 class Carrier:
@@ -68,7 +77,9 @@ class Carrier:
         self.app = procrastinate.App(connector=connector)
         self._task: Any = self.app.task(name=TASK)(work)
         # At least one periodic task must exist, or the worker's monitor of its own listener ends at once.
-        self.app.periodic(cron="0 4 * * *")(self.app.task(name="easel.purge", queueing_lock="purge")(self._purge))
+        self.app.periodic(cron="0 4 * * *")(
+            self.app.task(name="easel.purge", queue=HOUSEKEEPING, queueing_lock="purge")(self._purge)
+        )
 
     async def _purge(self, timestamp: int) -> None:
         del timestamp
@@ -84,7 +95,7 @@ class Carrier:
         while True:
             try:
                 await self.app.run_worker_async(
-                    queues=[queue_of(server.name)],
+                    queues=[queue_of(server.name), HOUSEKEEPING],
                     name=f"easel-{server.name}",
                     concurrency=2 * server.slots + DELIVERING,
                     fetch_job_polling_interval=POLL_S,
@@ -217,11 +228,22 @@ class SharedCrew:
                     libpq_url(self._url), autocommit=True, **KEEPALIVES
                 ) as lock:
                     await lock.execute("SELECT pg_advisory_lock(%s)", (LEADER,))
+                    await self._bound(lock)
                     log.info("leader.elected")
                     await self._lead(lock)
             except* _TROUBLE as lost:
                 log.warning("leader.deposed", fault=type(lost.exceptions[0]).__name__)
+            except* Exception:  # a bug must not take the process with it: somebody leads again
+                log.exception("leader.bug")
             await asyncio.sleep(AGAIN_S)
+
+    @staticmethod
+    async def _bound(lock: psycopg.AsyncConnection[Any]) -> None:
+        """Let the database end our session, and with it our lead, should this process freeze."""
+        try:
+            await lock.execute("SELECT set_config('idle_session_timeout', %s, false)", (f"{FROZEN_S}s",))
+        except psycopg.errors.UndefinedObject:
+            log.info("leader.unbound")  # before PostgreSQL 14 only a lost connection ends it
 
     async def _lead(self, lock: psycopg.AsyncConnection[Any]) -> None:
         means = self._means
@@ -251,13 +273,21 @@ class SharedCrew:
     async def _listen(self, lock: psycopg.AsyncConnection[Any], leader: Leader) -> None:
         """Learn of each job for which the bell rings. That this connection lives is also what makes us the leader."""
         await lock.execute(f"LISTEN {BELL}")
-        async for ring in lock.notifies():
-            job_id, state, attempt = ring.payload.split(":")
-            if not leader.hear(job_id, JobState(state), int(attempt)):
+        while True:
+            async for ring in lock.notifies(timeout=STANDING_S):
+                await self._heard_bell(leader, ring.payload)
+            await lock.execute("SELECT 1")
+
+    async def _heard_bell(self, leader: Leader, payload: str) -> None:
+        match payload.split(":"):
+            case [job_id, state, attempt] if state in _STATES and attempt.isdecimal():
+                if leader.hear(job_id, JobState(state), int(attempt)):
+                    return
                 job = await self._means.store.get(job_id)
                 if job is not None:
                     leader.learn(job)
-        raise psycopg.OperationalError("the lock's connection ended")
+            case _:
+                log.warning("leader.odd_bell", payload=payload[:80])
 
     async def _look(self, leader: Leader) -> None:
         """Look at everything that has changed lately, see to dead workers, and tell the others the order."""
@@ -284,4 +314,5 @@ class SharedCrew:
             self._leader.learn(job)
 
 
+_STATES = frozenset(state.value for state in JobState)
 _SPOKEN_OF = (JobState.ASSIGNED, JobState.RUNNING)

@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 from bot.model.job import Eta, Job, Waiting
 from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier, ReplyGone
-from bot.replies.progress import ProgressReporter
+from bot.replies.progress import LAST_EDIT_S, ProgressReporter
 
 Fence = Callable[[Job], Awaitable[bool]]
 """Tells whether a job may still be spoken of from here."""
 
+HASTY_S = 1.5
+"""Seconds that a stop of everything, or a handover, waits for an edit."""
 FAR_AT_ONCE = 8
 """Edits on their way for jobs that wait far back."""
 
@@ -33,6 +35,7 @@ class Reporters:
             reporter = ProgressReporter(cards, lambda card: self._edit(job, card))
             reporter.start(f"progress-{job.id}")
             self._by_job[job.id] = reporter
+        self._by_job[job.id].keep()
         return self._by_job[job.id]
 
     async def _edit(self, job: Job, card: Card) -> None:
@@ -62,11 +65,11 @@ class Reporters:
         """Show a waiting job its place, the first one 1; `reachable` tells whether any server answers."""
         self.of(job, cards).post(Waiting(place=place, reachable=reachable, eta=eta))
 
-    async def stop(self, job_id: str) -> None:
+    async def stop(self, job_id: str, wait_s: float = LAST_EDIT_S) -> None:
         """Stop a job's reporter, if it has one: what is shown next is its last word."""
         if (known := self._by_job.pop(job_id, None)) is not None:
-            await known.stop()
+            await known.stop(wait_s)
 
     async def stop_all(self) -> None:
         """Stop every reporter."""
-        await asyncio.gather(*(self.stop(job_id) for job_id in list(self._by_job)))
+        await asyncio.gather(*(self.stop(job_id, HASTY_S) for job_id in list(self._by_job)))

@@ -81,8 +81,17 @@ OnStep = Callable[[Job], None]
 class JobRunner:
     """Runs jobs."""
 
-    def __init__(self, store: JobStore, uploads: UploadStore, courier: Courier, on_step: OnStep) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        uploads: UploadStore,
+        courier: Courier,
+        on_step: OnStep,
+        overdue: Callable[[str, str], None],
+    ) -> None:
+        """`overdue` hears of (server, prompt id) that ran too long and was told to end."""
         self._store, self._uploads, self._courier, self._on_step = store, uploads, courier, on_step
+        self._overdue = overdue
         self.delivering: set[str] = set()
         """Jobs whose last card is on its way: a stop waits for them."""
         self.began: dict[str, float] = {}
@@ -107,6 +116,8 @@ class JobRunner:
                 raise Retry(
                     server_fault=isinstance(fault, Unreachable | SocketLost), stuck=isinstance(fault, Stuck)
                 ) from fault
+            if isinstance(fault, TimedOut):
+                self._overdue(server.name, _prompt_id(job))
             return await self._fail(job, cards, failure_of(fault))
         except RequestError as fault:
             return await self._fail(job, cards, failure_of(fault))
@@ -168,7 +179,11 @@ class JobRunner:
         return cards.done(parcel, elapsed_s)
 
     async def remade(self, job: Job, cards: CardMaker, server: Server | None, *, metadata: bool) -> Card | None:
-        """Return the last card of what an earlier process had made and not surely shown."""
+        """Return the last card of what an earlier process had made and not surely shown.
+
+        Raises:
+            Retry: it cannot be fetched any more, and is worth making again.
+        """
         results = await self._store.results(job.id)
         try:
             if not results:
@@ -176,7 +191,14 @@ class JobRunner:
             made = [await self._fetched(server, result) for result in results]
             return await self._packed(job, cards, made, time.time() - job.created_at, metadata=metadata)
         except ComfyError as fault:
+            if isinstance(fault, _RETRIED) and job.attempt < ATTEMPTS:
+                raise Retry(server_fault=False, stuck=False) from fault
             return await self._fail(job, cards, failure_of(fault))
+
+    async def has_all(self, job: Job) -> bool:
+        """Tell whether what a job made is kept here, to its last byte."""
+        results = await self._store.results(job.id)
+        return bool(results) and all(result.data is not None for result in results)
 
     @staticmethod
     async def _fetched(server: Server | None, result: Result) -> tuple[str, bytes]:

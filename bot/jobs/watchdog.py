@@ -21,11 +21,11 @@ class Watchdog:
 
     _idle_since: float | None = None
     _dead_until: float | None = None
-    _suspects: set[str] = field(default_factory=set[str])
+    _suspects: dict[str, float] = field(default_factory=dict[str, float])
 
-    def suspect(self, prompt_id: str) -> None:
-        """A prompt was silent or interrupted for too long; as long as it is shown as running, nothing else will."""
-        self._suspects.add(prompt_id)
+    def suspect(self, prompt_id: str, since: float) -> None:
+        """From a moment on, as long as this prompt is shown as running, nothing else will."""
+        self._suspects.setdefault(prompt_id, since)
 
     def is_wary(self) -> bool:
         """Tell whether the next look should come soon."""
@@ -33,7 +33,7 @@ class Watchdog:
 
     def is_wedged(self, queue: QueueState, now: float) -> bool:
         """Look, and tell whether the server does not work any more."""
-        self._suspects &= set(queue.running)
+        self._suspects = {one: since for one, since in self._suspects.items() if one in queue.running}
         if queue.running:
             self._dead_until = None
         if queue.pending and not queue.running:
@@ -42,4 +42,6 @@ class Watchdog:
             self._idle_since = None
         if self._idle_since is not None and now - self._idle_since >= IDLE_S:
             self._dead_until = now + REST_S
-        return bool(self._suspects) or (self._dead_until is not None and now < self._dead_until)
+        return any(now >= since for since in self._suspects.values()) or (
+            self._dead_until is not None and now < self._dead_until
+        )

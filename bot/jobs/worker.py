@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.comfy.errors import ComfyError
 from bot.errors import new_reference
@@ -23,6 +24,11 @@ from bot.store.uploads import UploadStore
 log = structlog.get_logger()
 
 SERVER_PAUSE_S = 1.0
+REDELIVERIES = 120
+"""Times that a server is waited for which has a finished picture, before it is made again."""
+ROW_S = 2.0
+INTERRUPT_S = 60.0
+"""Seconds in which an interrupt should take effect: at the next step, or when a model is loaded."""
 STOP_AT_SERVER_S = 5.0
 """Seconds that a server is given to stop a prompt that nobody wants any more."""
 
@@ -42,10 +48,13 @@ class Worker:
         self._store, self._fleet, self._library = store, fleet, library
         self.on_step: OnStep = lambda _job: None
         self.reporters = Reporters(courier, fence)
-        self._runner = JobRunner(store, uploads, courier, self._stepped)
+        self._runner = JobRunner(store, uploads, courier, self._stepped, self._overdue)
 
     def _stepped(self, job: Job) -> None:
         self.on_step(job)
+
+    def _overdue(self, server: str, prompt_id: str) -> None:
+        self._fleet.suspect(server, prompt_id, patience_s=INTERRUPT_S)
 
     @property
     def delivering(self) -> set[str]:
@@ -63,17 +72,27 @@ class Worker:
         try:
             await self._work(job, taken=taken)
         except asyncio.CancelledError:
-            row = await self._store.get(job.id)
+            row = await self._row_now(job)
             if row is not None and row.state is JobState.CANCELLED:
                 await self._called_off(job)
             elif row is not None and (row.state is JobState.QUEUED or row.attempt != job.attempt):
                 await self._stop_on_server(job)
             else:
                 raise
+        except SQLAlchemyError:
+            raise  # the store's trouble, not the job's: the leader's sweep hands it over again
         except Exception:  # a bug: the member gets a number, the log gets everything
             reference = new_reference()
             log.exception("job.bug", job=job.id, reference=reference)
             await self.give_up(job, Failure(code=FailureCode.BUG, facts={"reference": reference}))
+
+    async def _row_now(self, job: Job) -> Job | None:
+        """Return the row, if the database answers soon; a stop does not wait for one that is away."""
+        try:
+            async with asyncio.timeout(ROW_S):
+                return await self._store.get(job.id)
+        except (TimeoutError, SQLAlchemyError, OSError):
+            return None
 
     async def _work(self, job: Job, *, taken: bool) -> None:
         match job.state:
@@ -81,7 +100,9 @@ class Worker:
                 await self._run(job, taken=taken)
             case JobState.DELIVERING:
                 await self._redeliver(job)
-            case JobState.FAILED | JobState.CANCELLED:
+            case JobState.CANCELLED:
+                await asyncio.gather(self._stop_on_server(job), self._tell(job))
+            case JobState.FAILED:
                 await self._tell(job)
             case _:
                 return
@@ -105,7 +126,7 @@ class Worker:
             if retry.server_fault:
                 self._fleet.doubt(server.name)
             if retry.stuck:
-                self._fleet.suspect(server.name, job.prompt_id or "")
+                self._fleet.suspect(server.name, job.prompt_id or "", patience_s=0.0)
             await self._back(replace(job, state=JobState.RUNNING))
             return
         await self._last_word(job, card)
@@ -120,11 +141,18 @@ class Worker:
     async def _redeliver(self, job: Job) -> None:
         """Show again what an earlier process had made and not surely shown: the same edit of the same message."""
         server: Server | None = self._fleet.servers.get(job.server or "")
-        while server is not None and not server.up:  # noqa: ASYNC110 - many jobs wait, one event serves only one
-            await asyncio.sleep(SERVER_PAUSE_S)  # the files are there; their server will be, too
         template = self._library.by_name.get(job.request.template)
         metadata = template is not None and template.manifest.metadata
-        await self._last_word(job, await self._runner.remade(job, self.cards(job), server, metadata=metadata))
+        for _ in range(REDELIVERIES):
+            if server is None or server.up or await self._runner.has_all(job):
+                break
+            await asyncio.sleep(SERVER_PAUSE_S)  # the files are there; their server will be, too
+        try:
+            card = await self._runner.remade(job, self.cards(job), server, metadata=metadata)
+        except Retry:
+            await self._back(job)
+            return
+        await self._last_word(job, card)
 
     async def _tell(self, job: Job) -> None:
         """Show how a job ended, where that was decided and not surely shown."""
@@ -155,6 +183,7 @@ class Worker:
         server = self._fleet.servers.get(job.server or "")
         if server is None or job.prompt_id is None:
             return
+        self._fleet.suspect(server.name, job.prompt_id, patience_s=INTERRUPT_S)
         try:
             async with asyncio.timeout(STOP_AT_SERVER_S):
                 await server.client.cancel(job.prompt_id)

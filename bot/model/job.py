@@ -34,7 +34,7 @@ STEPS: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
         JobState.ASSIGNED: frozenset({JobState.QUEUED, JobState.RUNNING}) | _GIVEN_UP,
         JobState.RUNNING: frozenset({JobState.QUEUED, JobState.HELD, JobState.DELIVERING}) | _GIVEN_UP,
         JobState.HELD: frozenset({JobState.DELIVERING}) | _GIVEN_UP,
-        JobState.DELIVERING: frozenset({JobState.DONE}) | _GIVEN_UP,
+        JobState.DELIVERING: frozenset({JobState.DONE, JobState.QUEUED}) | _GIVEN_UP,
         JobState.DONE: frozenset(),
         JobState.FAILED: frozenset(),
         JobState.CANCELLED: frozenset(),

@@ -18,8 +18,8 @@ log = structlog.get_logger()
 EDIT_GAP_S = 1.5
 """Least seconds between two edits of one reply (DESIGN §4.11)."""
 PREVIEW_GAP_S = 3.0
-LAST_EDIT_S = 2.0
-"""Seconds that the last word waits for an edit that is still on its way."""
+LAST_EDIT_S = 8.0
+"""Seconds that the last word waits for an edit that is on its way: one that is given up may yet be carried out."""
 PREVIEW_BYTES = 300_000
 
 Send = Callable[[Card], Awaitable[None]]
@@ -49,13 +49,17 @@ class ProgressReporter:
             self._preview = update.preview
         self._news.set()
 
-    async def stop(self) -> None:
+    def keep(self) -> None:
+        """Go on after the first update, if that is not over yet."""
+        self._once = False
+
+    async def stop(self, wait_s: float = LAST_EDIT_S) -> None:
         """End the task. An edit on its way is waited for, so that it cannot overtake the one that comes after."""
         self._closed = True
         if self._task is None:
             return
         if self._sending:
-            await asyncio.wait({self._task}, timeout=LAST_EDIT_S)
+            await asyncio.wait({self._task}, timeout=wait_s)
         self._task.cancel()
         await asyncio.wait({self._task})
 

@@ -6,7 +6,7 @@ meanwhile goes into one transaction: a burst costs one sync of the disk, and thr
 
 import asyncio
 import importlib.resources
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -36,7 +36,13 @@ AWAY_S = 60.0
 READERS = 2
 _MIGRATING = 4_241_001
 """The advisory lock of who migrates: many processes may start at once."""
-KEEPALIVES: Mapping[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+KEEPALIVES: Mapping[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 11_000,
+}
 """A database host that is lost is noticed after about eleven seconds."""
 
 
@@ -133,7 +139,7 @@ class PostgresDatabase:
             async with self.engine.connect() as connection:
                 return await connection.run_sync(question)
 
-        return await _finished(asyncio.create_task(self._patiently(asked), name="store-read"))
+        return await self._patiently(asked, "store-read")
 
     async def write(self, change: Work[Found], along: Along | None = None) -> Found:
         """See `Database`."""
@@ -145,16 +151,16 @@ class PostgresDatabase:
                     await along(connection)
                 return found
 
-        return await _finished(asyncio.create_task(self._patiently(committed), name="store-write"))
+        return await self._patiently(committed, "store-write")
 
     async def close(self) -> None:
         """Let go."""
         await self.engine.dispose()
 
-    async def _patiently(self, work: Callable[[], Awaitable[Found]]) -> Found:
-        """A PostgreSQL that drops its connections is coming back."""
+    async def _patiently(self, work: Callable[[], Coroutine[Any, Any, Found]], name: str) -> Found:
+        """A PostgreSQL that drops its connections is coming back. A try is finished; who is cancelled tries no more."""
         try:
-            return await work()
+            return await _finished(asyncio.create_task(work(), name=name))
         except (OSError, DBAPIError) as fault:
             if not _is_away(fault):
                 raise
@@ -162,7 +168,7 @@ class PostgresDatabase:
             on=_is_away, attempts=None, timeout=AWAY_S, wait_initial=0.05, wait_max=2
         ):
             with attempt:
-                return await work()
+                return await _finished(asyncio.create_task(work(), name=name))
         raise AssertionError  # stamina returns or raises
 
 
@@ -177,10 +183,16 @@ async def _finished(outcome: asyncio.Future[Found]) -> Found:
         raise
 
 
+_FINAL = ("authentication failed", "does not exist", "no pg_hba.conf entry", "invalid", "not permitted")
+"""What PostgreSQL says of connections that it will not take later either."""
+
+
 def _is_away(fault: Exception) -> bool:
-    return isinstance(fault, OSError) or (isinstance(fault, DBAPIError) and fault.connection_invalidated) or (
-        isinstance(fault, DBAPIError) and "connection" in str(fault.orig).lower()
-    )  # fmt: skip
+    """Tell whether a fault is one of a database that is coming back."""
+    if not isinstance(fault, DBAPIError):
+        return isinstance(fault, OSError)
+    words = str(fault.orig).lower()
+    return not any(final in words for final in _FINAL) and (fault.connection_invalidated or "connection" in words)
 
 
 @asynccontextmanager
@@ -271,13 +283,19 @@ def _alone(path: Path | None) -> Generator[None]:
     if path is None:
         yield
         return
+    lock = filelock.FileLock(f"{path}.lock", timeout=0)
     try:
-        with filelock.FileLock(f"{path}.lock", timeout=0):
-            yield
+        lock.acquire()
     except filelock.Timeout as taken:
         raise SettingsError(
             [f"DATABASE_URL: another Easel works on {path} already; stop that one, or use PostgreSQL for several"]
         ) from taken
+    except OSError as fault:
+        raise SettingsError([f"DATABASE_URL: {path}.lock cannot be written ({fault.strerror})"]) from fault
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _pragmas(connection: Any, _record: object) -> None:

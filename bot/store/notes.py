@@ -1,6 +1,7 @@
 """Small facts about ourselves that outlive the process."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.database import Database
 from bot.store.tables import notes
@@ -14,19 +15,10 @@ class NoteStore:
 
     async def read(self, name: str) -> str | None:
         """Return a note, or None."""
-
-        def question(connection: sa.Connection) -> str | None:
-            row = connection.execute(notes.select().where(notes.c.name == name)).first()
-            return row.value if row else None
-
-        return await self._database.read(question)
+        return await self._database.read(lambda one: one.scalar(sa.select(notes.c.value).where(notes.c.name == name)))
 
     async def write(self, name: str, value: str) -> None:
-        """Set a note."""
-
-        def change(connection: sa.Connection) -> None:
-            known = connection.execute(notes.update().where(notes.c.name == name).values(value=value))
-            if known.rowcount == 0:
-                connection.execute(notes.insert().values(name=name, value=value))
-
-        await self._database.write(change)
+        """Set a note; two that do so at once do not disturb each other."""
+        insert = (postgresql if self._database.shared else sqlite).insert(notes).values(name=name, value=value)
+        upsert = insert.on_conflict_do_update(index_elements=[notes.c.name], set_={"value": value})
+        await self._database.write(lambda connection: connection.execute(upsert).rowcount)

@@ -16,16 +16,16 @@ from bot.comfy.client import ComfyClient
 from bot.replies.courier import Courier
 from bot.store.jobs import JobStore
 
-POINTS: dict[str, tuple[type, str]] = {
-    "the row's commit": (JobStore, "add"),
-    "the assignment's commit": (JobStore, "assign"),
-    "the step to running": (JobStore, "move"),
-    "POST /prompt": (ComfyClient, "submit"),
-    "the step to delivering": (JobStore, "made"),
-    "PATCH of the picture": (Courier, "deliver"),
-    "the step to done": (JobStore, "delivered"),
+POINTS: dict[str, tuple[type, tuple[str, ...]]] = {
+    "the row's commit": (JobStore, ("add",)),
+    "the assignment's commit": (JobStore, ("assign",)),
+    "the step to running": (JobStore, ("move", "take")),
+    "POST /prompt": (ComfyClient, ("submit",)),
+    "the step to delivering": (JobStore, ("made",)),
+    "PATCH of the picture": (Courier, ("deliver",)),
+    "the step to done": (JobStore, ("delivered",)),
 }
-"""By name: the method after whose return the process is gone."""
+"""By name: the methods after whose return the process is gone."""
 
 
 def _armed(method: Callable[..., Awaitable[Any]], mark: Path, passes: int) -> Callable[..., Awaitable[Any]]:
@@ -48,9 +48,10 @@ def arm() -> None:
     """Plant the fault that the environment asks for."""
     point = os.environ.get("FAULT_POINT")
     if point:
-        owner, name = POINTS[point]
+        owner, names = POINTS[point]
         passes = int(os.environ.get("FAULT_AFTER", "0"))
-        setattr(owner, name, _armed(getattr(owner, name), Path(os.environ["FAULT_MARK"]), passes))
+        for name in names:
+            setattr(owner, name, _armed(getattr(owner, name), Path(os.environ["FAULT_MARK"]), passes))
 
 
 if __name__ == "__main__":

@@ -30,10 +30,23 @@ def test_a_moment_between_two_jobs_does_not_add_up() -> None:
 def test_a_suspect_is_dead_as_long_as_it_runs() -> None:
     """A prompt that was silent for too long makes its server dead until it is gone from the queue."""
     dog = Watchdog()
-    dog.suspect("a")
+    dog.suspect("a", 0.0)
     assert dog.is_wedged(queue(running="a", pending="b"), 0.0)
     assert dog.is_wedged(queue(running="a"), 500.0)
     assert not dog.is_wedged(queue(running="b"), 501.0)
+
+
+def test_an_interrupt_has_time_to_take_effect() -> None:
+    """A prompt that was told to end may run on for a while; if it still does after that, its server is dead."""
+    dog = Watchdog()
+    dog.suspect("a", 60.0)
+    assert not dog.is_wedged(queue(running="a"), 59.0)
+    assert dog.is_wary()
+    assert dog.is_wedged(queue(running="a"), 60.0)
+    ended = Watchdog()
+    ended.suspect("a", 60.0)
+    assert not ended.is_wedged(queue(running="b"), 10.0)
+    assert not ended.is_wedged(queue(running="a"), 61.0)
 
 
 def test_an_empty_queue_is_well() -> None:

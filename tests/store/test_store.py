@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import stamina
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -211,6 +213,13 @@ async def test_what_cannot_be_fetched_again_is_kept_until_delivered(database: Da
     assert await store.untold() == []
 
 
+async def test_two_who_set_a_note_at_once(database: Database) -> None:
+    """A note that is new to both of two writers is set twice, and neither fails."""
+    notes = NoteStore(database)
+    await asyncio.gather(*(notes.write("new", f"{number}") for number in range(10)))
+    assert await notes.read("new") in {f"{number}" for number in range(10)}
+
+
 async def test_what_is_old_is_purged(database: Database) -> None:
     """Ended jobs with their results and uploads older than asked go; what lives stays, however old."""
     store, uploads = JobStore(database), UploadStore(database)
@@ -311,7 +320,7 @@ async def test_a_step_whose_answer_was_lost_was_still_ours(postgres_url: str, mo
         await store.add(job("a"))
         patiently, lost = database._patiently, []
 
-        async def loses_the_first_answer(work: Callable[[], Awaitable[object]]) -> object:
+        async def loses_the_first_answer(work: Callable[[], Coroutine[Any, Any, object]], name: str) -> object:
             async def once() -> object:
                 found = await work()
                 if not lost:
@@ -319,9 +328,36 @@ async def test_a_step_whose_answer_was_lost_was_still_ours(postgres_url: str, mo
                     raise DBAPIError("commit", None, Exception("connection lost"), connection_invalidated=True)
                 return found
 
-            return await patiently(once)
+            return await patiently(once, name)
 
         monkeypatch.setattr(database, "_patiently", loses_the_first_answer)
         assert await store.assign("a", 0, server="s", prompt_id="p")
         assert lost
         assert not await store.assign("a", 0, server="s", prompt_id="q")
+
+
+async def test_a_wrong_password_is_told_at_once(postgres_url: str) -> None:
+    """What PostgreSQL will not take later either is not waited for; what it is restarting for, is."""
+    wrong = postgres_url.replace("postgres@", "nobody_of_that_name:x@")
+    if wrong == postgres_url:
+        pytest.skip("TEST_DATABASE_URL names another user")
+    async with asyncio.timeout(20):
+        with pytest.raises(SettingsError, match="DATABASE_URL"):
+            async with open_database(wrong):
+                pass
+
+
+async def test_who_is_cancelled_tries_no_more(postgres_url: str) -> None:
+    """While the database is away, a caller that is cancelled is free at once."""
+    stamina.set_testing(False)
+    async with open_database(postgres_url) as database:
+
+        def away(_connection: Connection) -> None:
+            raise DBAPIError("connect", None, Exception("connection refused"), connection_invalidated=True)
+
+        task = asyncio.create_task(database.read(away))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        async with asyncio.timeout(5):
+            with pytest.raises(asyncio.CancelledError):
+                await task
