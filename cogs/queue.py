@@ -4,6 +4,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.bot import EaselBot, Interaction, acknowledge, answer
+from bot.model.job import JobState
 from bot.replies.catalogue import localised, text
 from bot.replies.lines import within
 from bot.replies.safe import shown
@@ -76,7 +77,8 @@ def _listed(head: str, entries: list[str], locale: str) -> list[str]:
 def _line(entry: QueueEntry, locale: str) -> str:
     prompt = shown(entry.job.request.prompt, _WORDS)
     if entry.place is None:
-        return text("queue.entry_running", locale, prompt=prompt)
+        waits = entry.job.state is JobState.QUEUED  # and whoever orders the queue has not told us where
+        return text("queue.entry_queued" if waits else "queue.entry_running", locale, prompt=prompt)
     if entry.eta is None:
         return text("queue.entry_waiting", locale, place=entry.place, prompt=prompt)
     return text("queue.entry_waiting_eta", locale, place=entry.place, eta=eta_words(entry.eta, locale), prompt=prompt)

@@ -35,6 +35,11 @@ class Board:
         self._reckoned: dict[str, _Standing] = {}
         self._version = (-1, -1)
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes whenever places or times may have."""
+        return (self._scheduler.version, self._estimator.version)
+
     def first(self, most: int) -> dict[str, Place]:
         """Return the first places, in order."""
         return self._told(islice(self._standings(), most))
@@ -66,7 +71,7 @@ class Board:
         return found
 
     def _standings(self) -> dict[str, _Standing]:
-        version = (self._scheduler.version, self._estimator.version)
+        version = self.version
         if self._version == version:
             return self._reckoned
         takes: dict[tuple[str, float], Duration | None] = {}

@@ -121,12 +121,15 @@ class Desk:
             raise await self._too_many(member_id, guild_id, whose="member")
 
     async def _too_many(self, member_id: int, guild_id: int | None, *, whose: str) -> RequestError:
-        """Return the refusal: with the time at which the next of the member's own should be done, if it is known."""
+        """Return the refusal: with the time at which the next of those that wait should be done, if it is known."""
         key, limit = "refused.too_many_waiting", self._limits.waiting
         if whose == "guild":
             key, limit = "refused.guild_full", self._limits.guild_waiting
-        own = await self._store.newest_of(member_id, WAITING, guild_id)
-        etas = [place.eta for place in (await self._places([job.id for job in own])).values() if place.eta]
+        if whose == "guild":
+            waiting = await self._store.in_guild(WAITING, guild_id)
+        else:
+            waiting = await self._store.of_member(member_id, WAITING)
+        etas = [place.eta for place in (await self._places([job.id for job in waiting])).values() if place.eta]
         if not etas:
             return RequestError(key, limit=limit)
         soonest = min((eta.low_s + eta.high_s) / 2 for eta in etas)

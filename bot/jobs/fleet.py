@@ -7,7 +7,7 @@ need not wait for us between two; all others wait in our own room, where their o
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -60,6 +60,7 @@ class Server:
     wedged: bool = False
     """It answers, and does not work."""
     away_since: float | None = None
+    rests_until: float = 0.0
     node_list: NodeList = field(default_factory=dict[str, NodeClass])
     embeddings: tuple[str, ...] = ()
     busy: dict[str, Ride] = field(default_factory=dict[str, Ride])
@@ -71,7 +72,9 @@ class Server:
     def seat(self, now: float) -> Seat:
         """Return its free places; `now` is the loop's clock."""
         taken = len(self.busy)
-        left = sum(ride.left_s(now) for ride in self.busy.values())
+        rides = list(self.busy.values())
+        left = sum(ride.left_s(now) for ride in rides[: self.slots])
+        left += sum(ride.expected_s for ride in rides[self.slots :])
         return Seat(
             server=self.name,
             free=max(0, self.slots - taken),
@@ -92,6 +95,8 @@ class Fleet:
         self.servers: Mapping[str, Server] = {server.name: server for server in servers}
         self.on_change: list[Callable[[], None]] = []
         self.on_lost: list[Callable[[str], None]] = []
+        self.on_suspect: list[Callable[[str, str, float], None]] = []
+        """Hear of (server, prompt id, seconds of patience) when somebody here suspects a server."""
         self.news = asyncio.Event()
         """Set at every change, for who waits for a server."""
         self.version = 0
@@ -144,22 +149,28 @@ class Fleet:
         self._flag(server, up=not wedged, reason="its worker does not work any more" if wedged else "")
 
     def _mind_absence(self, server: Server, now: float) -> None:
-        """Away for long, its jobs are given to others, once."""
+        """Away for long, its jobs are given to others."""
         server.watchdog, server.wedged = Watchdog(), False
         if server.away_since is None:
             server.away_since = now
         elif now - server.away_since > GRACE_S:
-            server.away_since = float("inf")
-            self._lost(server.name)
+            self._lost(server.name)  # again and again: another one may be able to help by now
 
     def _lost(self, name: str) -> None:
         for listener in self.on_lost:
             listener(name)
 
     def suspect(self, name: str, prompt_id: str, *, patience_s: float) -> None:
-        """A prompt of ours was silent for too long, or told to end: if it still runs after a while, nothing else does."""
-        self.servers[name].watchdog.suspect(prompt_id, asyncio.get_running_loop().time() + patience_s)
-        self._hurry[name].set()
+        """A prompt of ours was silent too long, or told to end: if it still runs after a while, nothing else does."""
+        self.hear_suspicion(name, prompt_id, patience_s)
+        for listener in self.on_suspect:
+            listener(name, prompt_id, patience_s)
+
+    def hear_suspicion(self, name: str, prompt_id: str, patience_s: float) -> None:
+        """As `suspect`, from another process."""
+        if name in self.servers:
+            self.servers[name].watchdog.suspect(prompt_id, asyncio.get_running_loop().time() + patience_s)
+            self._hurry[name].set()
 
     def ride(self, name: str, job_id: str, models: frozenset[str], expected_s: float | None) -> None:
         """Note that a job holds a place on a server, and loads these models."""
@@ -170,14 +181,28 @@ class Fleet:
             server.loaded = models or server.loaded
 
     def leave(self, job_id: str) -> None:
-        """Free the place that a job holds, if it does."""
+        """Free the place that a job holds, if it does; the clock of the one that follows begins."""
         for server in self.servers.values():
-            server.busy.pop(job_id, None)
+            if job_id in server.busy:
+                followers = list(server.busy)[server.slots :]
+                del server.busy[job_id]
+                if followers and job_id not in followers:
+                    now = asyncio.get_running_loop().time()
+                    server.busy[followers[0]] = replace(server.busy[followers[0]], since=now)
+
+    def age(self, name: str, job_id: str) -> float:
+        """Return the seconds for which a job has held a place on a server."""
+        ride = self.servers[name].busy.get(job_id)
+        return asyncio.get_running_loop().time() - ride.since if ride else 0.0
+
+    def rest(self, name: str, seconds: float) -> None:
+        """Give a server no work for a while: nobody serves its queue."""
+        self.servers[name].rests_until = asyncio.get_running_loop().time() + seconds
 
     def seats(self) -> list[Seat]:
         """Return the free places of the servers that work."""
         now = asyncio.get_running_loop().time()
-        return [server.seat(now) for server in self.servers.values() if server.up]
+        return [server.seat(now) for server in self.servers.values() if server.up and now >= server.rests_until]
 
     def doubt(self, name: str) -> None:
         """A job met a fault of this server: take it out and look at once."""

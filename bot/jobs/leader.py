@@ -38,6 +38,10 @@ UNTOLD_S = 15.0
 REMEMBERED = 2000
 """Runs that estimates are learned from at a start."""
 _AT_A_TIME = 200
+DELIVERIES = 64
+"""Finished pictures that may be on their way to Discord, before no more are made."""
+UNTAKEN_S = 30.0
+"""Seconds that a job may lie in its server's queue before it is taken for one that nobody serves."""
 _HOLDS_PLACE = (JobState.ASSIGNED, JobState.RUNNING)
 _WORKED = (*_HOLDS_PLACE, JobState.DELIVERING)
 
@@ -89,7 +93,7 @@ class Leader:
         known = parts.jobs.get(job.id)
         if known is not None and known.attempt > job.attempt:
             return
-        if job.run_s and job.server and (known is None or known.run_s is None):
+        if job.run_s and job.server and known is not None and known.run_s is None:
             parts.estimator.learn(job.request.template, job.server, job.claim.cost, job.run_s)
         if job.state in ENDED:
             self._ended(job, known)
@@ -110,7 +114,7 @@ class Leader:
         """Take what the bell says of a job; False if its row must be read to know more."""
         known = self._parts.jobs.get(job_id)
         if known is None or known.attempt != attempt:
-            return False
+            return known is None and state in ENDED
         if known.state is state:
             return True
         if state in (JobState.RUNNING, JobState.DONE):
@@ -121,13 +125,21 @@ class Leader:
     def _ended(self, job: Job, known: Job | None) -> None:
         unused = 0.0
         if job.state is JobState.CANCELLED and known is not None and known.state in _WORKED:
-            unused = 1.0 if known.state is JobState.ASSIGNED else 0.5
+            unused = self._unused(known)
             self._errand(self._call_off(known), known)
         elif job.state is JobState.CANCELLED and known is not None:
             self._parts.hands.begin(job)
         self._parts.jobs.pop(job.id, None)
         self._free(job.id, unused=unused)
         self.wake()
+
+    def _unused(self, job: Job) -> float:
+        """Return the share of its run that a job on a server has left, as far as anybody knows."""
+        server = self._parts.fleet.servers.get(job.server or "")
+        ride = server.busy.get(job.id) if server else None
+        if ride is None or job.state is JobState.ASSIGNED:
+            return 1.0
+        return max(0.0, min(1.0, 1.0 - (asyncio.get_running_loop().time() - ride.since) / max(ride.expected_s, 0.1)))
 
     def _free(self, job_id: str, *, unused: float = 0.0) -> None:
         self._able.pop(job_id, None)
@@ -187,6 +199,8 @@ class Leader:
     async def _round(self) -> None:
         await self._drop_unfit()
         parts = self._parts
+        if sum(job.state is JobState.DELIVERING for job in parts.jobs.values()) >= DELIVERIES:
+            return  # Discord is out of reach: more pictures would only pile up
         planned = parts.scheduler.plan(parts.fleet.seats(), self._can_run)
         outcomes = await asyncio.gather(*(self._assign(choice) for choice in planned), return_exceptions=True)
         for choice, outcome in zip(planned, outcomes, strict=True):
@@ -301,7 +315,11 @@ class Leader:
         """Hand over again what was found unworked twice (at a start, once); return what was found now."""
         parts = self._parts
         for job in [job for job in parts.jobs.values() if job.state in _HOLDS_PLACE]:
-            if job.server not in parts.fleet.servers:  # taken out of the settings
+            if job.server is None or job.server not in parts.fleet.servers:  # taken out of the settings
+                await self._move(job)
+            elif job.state is JobState.ASSIGNED and parts.fleet.age(job.server, job.id) > UNTAKEN_S:
+                log.warning("job.untaken", job=job.id, server=job.server)
+                parts.fleet.rest(job.server, 2 * UNTAKEN_S)
                 await self._move(job)
         worked = [job for job in parts.jobs.values() if job.state in _WORKED]
         found: set[tuple[str, int]] = set()

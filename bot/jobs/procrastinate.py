@@ -118,7 +118,11 @@ class Carrier:
 
         async def defer(connection: AsyncConnection) -> None:
             raw = await connection.get_raw_connection()
-            queue = self._task.configure(queue=queue_of(job.server or ""), connection=raw.driver_connection)
+            queue = self._task.configure(
+                queue=queue_of(job.server or ""),
+                lock=f"{job.id}:{job.attempt}",  # carried twice, it is still worked once at a time
+                connection=raw.driver_connection,
+            )
             await queue.defer_async(job_id=job.id, attempt=job.attempt)
 
         return defer
@@ -172,6 +176,8 @@ class SharedCrew:
         self._hands = Hands(self.worker.work)
         self._carrier = Carrier(url, database, self._work)
         self._leader: Leader | None = None
+        self._words: set[asyncio.Task[None]] = set()
+        means.fleet.on_suspect.append(self._pass_on)
         self.desk = Desk(
             means.store, means.admission, means.library, means.fleet, means.limits, self._places, self._heard
         )
@@ -201,6 +207,9 @@ class SharedCrew:
         self.desk.closed = True
         await self.worker.reporters.stop_all()
         await self._hands.stop(self.worker.delivering, STOP_S)
+        for task in list(self._words):
+            task.cancel()
+        await asyncio.gather(*self._words, return_exceptions=True)
 
     # Working
 
@@ -281,25 +290,37 @@ class SharedCrew:
     async def _heard_bell(self, leader: Leader, payload: str) -> None:
         match payload.split(":"):
             case [job_id, state, attempt] if state in _STATES and attempt.isdecimal():
-                if leader.hear(job_id, JobState(state), int(attempt)):
-                    return
-                job = await self._means.store.get(job_id)
-                if job is not None:
-                    leader.learn(job)
+                await self._take_news(leader, job_id, JobState(state), int(attempt))
+            case ["suspect", prompt_id, patience, *server] if patience.isdecimal():
+                self._means.fleet.hear_suspicion(":".join(server), prompt_id, float(patience))
             case _:
                 log.warning("leader.odd_bell", payload=payload[:80])
 
+    async def _take_news(self, leader: Leader, job_id: str, state: JobState, attempt: int) -> None:
+        """Read a row only where what is heard does not say all."""
+        if not leader.hear(job_id, state, attempt):
+            job = await self._means.store.get(job_id)
+            if job is not None:
+                leader.learn(job)
+
+    def _pass_on(self, server: str, prompt_id: str, patience_s: float) -> None:
+        """Tell the leader, in whichever process it is, what we suspect a server of."""
+        word = self._means.store.announce(f"suspect:{prompt_id}:{round(patience_s)}:{server}")
+        task = asyncio.create_task(word, name="suspicion")
+        self._words.add(task)
+        task.add_done_callback(self._words.discard)
+
     async def _look(self, leader: Leader) -> None:
         """Look at everything that has changed lately, see to dead workers, and tell the others the order."""
-        told = ""
+        told = (-1, -1)
         while True:
             await asyncio.sleep(LOOK_S)
-            for job in await self._means.store.changed_within(LOOK_BACK_S):
-                leader.learn(job)
+            for job_id, state, attempt in await self._means.store.changed_within(LOOK_BACK_S):
+                await self._take_news(leader, job_id, state, attempt)
             await self._carrier.revive()
-            if (order := leader.board.to_text()) != told:
-                await self._notes.write(NOTE, order)
-                told = order
+            if (now := leader.board.version) != told:
+                await self._notes.write(NOTE, leader.board.to_text())
+                told = now
 
     # What the desk needs
 

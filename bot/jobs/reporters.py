@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from bot.model.job import Eta, Job, Waiting
 from bot.replies.cards import Card, CardMaker
-from bot.replies.courier import Courier, ReplyGone
+from bot.replies.courier import Courier, ReplyGone, Undelivered
 from bot.replies.progress import LAST_EDIT_S, ProgressReporter
 
 Fence = Callable[[Job], Awaitable[bool]]
@@ -39,7 +41,11 @@ class Reporters:
         return self._by_job[job.id]
 
     async def _edit(self, job: Job, card: Card) -> None:
-        if self._fence is not None and not await self._fence(job):
+        try:
+            ours = self._fence is None or await self._fence(job)
+        except SQLAlchemyError as fault:
+            raise Undelivered("whether it is ours cannot be told now", reason=type(fault).__name__) from fault
+        if not ours:
             raise ReplyGone("another process has this job now")
         await self._courier.edit(job.id, job.address, card)
 

@@ -19,13 +19,13 @@ from typing import TypeAlias
 
 from bot.model.job import Claim
 
-SLACK = 24.0
+SLACK = 30.0
 """Virtual time, in ordinary pictures, by which a job may be overtaken by others whose models are loaded."""
 HEAD_START = 24.0
 """Virtual time that one class is before the next."""
 LOAD_S = 12.0
 """Seconds that loading a model takes, as far as plans go."""
-PICTURE_S = 8.0
+PICTURE_S = 6.0
 """Seconds that an ordinary picture takes, as far as plans go."""
 _LOOKED_AT = 256
 _NOTHING = 1e-9
@@ -133,6 +133,10 @@ class Scheduler:
         self._flows: dict[tuple[int | None, int], _Flow] = {}
         self._where: dict[str, _Flow] = {}
         self._running: dict[str, Ticket] = {}
+        self._paid: dict[str, float] = {}
+        """Virtual time that running jobs were charged."""
+        self._homes: Counter[int] = Counter()
+        """Guilds in which a member waits: their rate is divided among them."""
         self._guild_weight: dict[int | None, float] = {}
         self._members: Counter[int] = Counter()
         self._virtual = 0.0
@@ -152,6 +156,7 @@ class Scheduler:
             self._give_back(came_back, 1.0)
         if not flow.waiting:
             flow.start = max(self._virtual, flow.finish)
+            self._homes[flow.member_id] += 1
         weight = self._guild_weight.get(flow.guild_id, 0.0) - (flow.weight if flow.waiting else 0.0)
         flow.weight, flow.priority = ticket.claim.weight, ticket.claim.priority
         self._guild_weight[flow.guild_id] = weight + flow.weight
@@ -174,12 +179,14 @@ class Scheduler:
         ticket = self._running.pop(job_id, None)
         if ticket is not None and unused:
             self._give_back(ticket, unused)
+        self._paid.pop(job_id, None)
         self._take_out(job_id)
 
     def _give_back(self, ticket: Ticket, share: float) -> None:
         flow = self._flows.get(_key(ticket))
+        paid = self._paid.pop(ticket.job_id, 0.0)
         if flow is not None:
-            back = share * ticket.claim.cost / self._rate(flow)
+            back = share * paid
             flow.finish = max(0.0, flow.finish - back)
             flow.start = max(0.0, flow.start - back)
 
@@ -201,6 +208,7 @@ class Scheduler:
         if not self._members[flow.member_id]:
             del self._members[flow.member_id]
         if not flow.waiting:
+            self._homes[flow.member_id] -= 1
             self._guild_weight[flow.guild_id] -= flow.weight
             if self._guild_weight[flow.guild_id] < _NOTHING:
                 del self._guild_weight[flow.guild_id]
@@ -211,6 +219,7 @@ class Scheduler:
         if not self._where:
             self._flows.clear()
             self._guild_weight.clear()
+            self._homes.clear()
             self._virtual = 0.0
         elif len(self._flows) > 2 * len(self._where) + 100:
             self._flows = {
@@ -245,7 +254,7 @@ class Scheduler:
     def _rate(self, flow: _Flow) -> float:
         """Return a flow's part of its guild's share, as weights are now."""
         total = max(self._guild_weight.get(flow.guild_id, 0.0), flow.weight)
-        return self._share(flow.guild_id) * flow.weight / total
+        return self._share(flow.guild_id) * flow.weight / total / max(1, self._homes[flow.member_id])
 
     def _share(self, guild_id: int | None) -> float:
         return self._shares.get(guild_id or 0, 1.0)
@@ -324,6 +333,7 @@ class Scheduler:
         """Charge a job to its member, and let virtual time go on."""
         self._virtual += ticket.claim.cost / sum(self._share(guild) for guild in self._guild_weight)
         self._running[ticket.job_id] = ticket
+        self._paid[ticket.job_id] = ticket.claim.cost / self._rate(self._where[ticket.job_id])
         self._take_out(ticket.job_id, served=True)
         starts = [flow.start for flow in self._flows.values() if flow.waiting]
         if starts:

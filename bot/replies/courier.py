@@ -9,6 +9,7 @@ import io
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypedDict, cast
 
@@ -56,7 +57,7 @@ _TOO_LARGE = 40005
 _UNKNOWN_MESSAGE, _TOO_MANY_OLD_EDITS = 10008, 30046
 UPLOADS = 3
 """Cards with files on their way at once: each holds its bytes several times over."""
-LOOKED_BACK = 50
+LOOKED_BACK = 500
 """Messages that are looked through for one that was posted before a restart."""
 
 Note = Callable[[str, int], Awaitable[None]]
@@ -185,7 +186,8 @@ class Courier:
 
     async def _posted_before(self, channel: discord.abc.Messageable, job: Job) -> discord.Message | None:
         try:
-            async for message in channel.history(limit=LOOKED_BACK):
+            since = discord.Object(discord.utils.time_snowflake(datetime.fromtimestamp(job.created_at, UTC)))
+            async for message in channel.history(limit=LOOKED_BACK, after=since):
                 if message.author == self._client.user and _names(message, job.id):
                     return message
         except (discord.Forbidden, discord.NotFound):

@@ -206,9 +206,9 @@ async def open_database(url: str, *, alone: bool = False) -> AsyncGenerator[Sqli
     """
     database = _database(url)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(database.close)
         if alone and isinstance(database, SqliteDatabase):
-            stack.enter_context(_alone(_file(database.engine.url)))
+            stack.enter_context(_alone(_file(database.engine.url)))  # let go of after the database is closed
+        stack.push_async_callback(database.close)
         try:
             await database.write(_migrate)
         except ImportError as missing:
@@ -248,8 +248,8 @@ def _database(url: str) -> SqliteDatabase | PostgresDatabase:
                 create_async_engine(
                     parsed,
                     hide_parameters=True,
-                    pool_size=10,
-                    max_overflow=10,
+                    pool_size=5,
+                    max_overflow=5,
                     connect_args=dict(KEEPALIVES),
                 )
             )
@@ -257,6 +257,8 @@ def _database(url: str) -> SqliteDatabase | PostgresDatabase:
         if parsed.get_backend_name() != "sqlite":
             raise SettingsError(["DATABASE_URL: must be the address of a SQLite file or of a PostgreSQL"])
         parsed = parsed.set(drivername="sqlite")
+        if str(parsed.database).startswith("file:"):
+            raise SettingsError(["DATABASE_URL: name the file itself, as in sqlite:///data/easel.sqlite3"])
         path = _file(parsed)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -274,7 +276,7 @@ def _file(url: sa.URL) -> Path | None:
     """Return the file of a SQLite address, or None."""
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         return None
-    return Path(str(url.database))
+    return Path(str(url.database)).resolve()
 
 
 @contextmanager

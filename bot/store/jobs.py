@@ -37,6 +37,9 @@ log = structlog.get_logger()
 BELL = "easel_jobs"
 """The channel on which PostgreSQL announces changed jobs; the payload is `id:state:attempt`."""
 
+_OF_MEMBERS, _OF_GUILDS = 4241, 4242
+"""Kinds of advisory locks: always taken in this order."""
+
 _MARKS = ("attempt", "prompt_id")
 """Columns by which a step is known to be ours."""
 
@@ -71,10 +74,12 @@ class JobStore:
         return await self._database.write(change)
 
     def _one_at_a_time(self, connection: sa.Connection, request: Request) -> None:
-        """Two requests of one guild that come at once in two processes must not both take the last place."""
+        """Two requests of a member or a guild that come at once must not both take the last place."""
         if self._database.shared:
-            whose = request.guild_id or request.member_id
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:whose)"), {"whose": whose})
+            lock = sa.text("SELECT pg_advisory_xact_lock(:kind, hashint8(:whose))")
+            connection.execute(lock, {"kind": _OF_MEMBERS, "whose": request.member_id})
+            if request.guild_id is not None:
+                connection.execute(lock, {"kind": _OF_GUILDS, "whose": request.guild_id})
 
     # Reading
 
@@ -92,6 +97,10 @@ class JobStore:
         return await self._select(
             jobs.c.member_id == member_id, jobs.c.state.in_(list(states)), jobs.c.guild_id == guild_id
         )
+
+    async def of_member(self, member_id: int, states: Iterable[JobState]) -> list[Job]:
+        """Return a member's jobs in these states, wherever they were asked for, oldest first."""
+        return await self._select(jobs.c.member_id == member_id, jobs.c.state.in_(list(states)))
 
     async def in_guild(self, states: Iterable[JobState], guild_id: int | None) -> list[Job]:
         """Return everybody's jobs in these states in one guild, oldest first."""
@@ -113,9 +122,11 @@ class JobStore:
         """Return how many jobs of a member wait."""
         return await self._database.read(lambda one: one.scalar(_OF_MEMBER, {"member": member_id}) or 0)
 
-    async def changed_within(self, seconds: float) -> list[Job]:
-        """Return the jobs whose state has changed lately, oldest first."""
-        return await self._select(jobs.c.changed_at >= time.time() - seconds)
+    async def changed_within(self, seconds: float) -> list[tuple[str, JobState, int]]:
+        """Return (id, state, attempt) of the jobs whose state has changed lately."""
+        query = sa.select(jobs.c.id, jobs.c.state, jobs.c.attempt).where(jobs.c.changed_at >= time.time() - seconds)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [(row.id, JobState(row.state), row.attempt) for row in rows]
 
     async def counts(self) -> tuple[int, int]:
         """Return how many jobs wait, and how many run."""
@@ -136,6 +147,11 @@ class JobStore:
         return await self._database.read(question)
 
     # Steps
+
+    async def announce(self, word: str) -> None:
+        """Ring the bell with a word of its own; on a database that nobody shares, nobody hears it."""
+        if self._database.shared:
+            await self._database.write(lambda one: one.execute(sa.select(sa.func.pg_notify(BELL, word))).first())
 
     async def assign(
         self,

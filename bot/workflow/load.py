@@ -42,7 +42,7 @@ def _steps(template: Template, request: Request) -> float:
     if option is None or not option.places:
         return 1.0
     own = _number(template, option.places[0])
-    wanted = request.values.get(option.name)
+    wanted = request.values.get(option.name, option.default)
     return float(wanted) / own if own and isinstance(wanted, int | float) else 1.0
 
 

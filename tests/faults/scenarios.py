@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from bot.sandbox.comfyui.worker import Pace
 from bot.sandbox.discord.faults import Fault
@@ -174,22 +175,28 @@ async def stopped_politely(jobs: int, database_url: str | None) -> Tally:
 
 
 async def database_cut(jobs: int, database_url: str | None) -> Tally:
-    """Every connection to PostgreSQL is cut, several times, while jobs come and run."""
+    """Every connection to PostgreSQL is cut, several times, and once it stays away, while jobs come and run."""
     import psycopg  # noqa: PLC0415 - only where there is one
+    from psycopg.sql import SQL, Identifier  # noqa: PLC0415
 
     async with scene(machines=2, database_url=database_url, pace=SLOW) as world:
         await world.start("bot", "run")
         await world.ready()
-        for _ in range(4):
-            await world.ask(jobs // 4)
-            await asyncio.sleep(0.7)
-            async with await psycopg.AsyncConnection.connect(str(database_url), autocommit=True) as connection:
+        name = urlsplit(str(database_url)).path.strip("/")
+        elsewhere = urlsplit(str(database_url))._replace(path="/postgres").geturl()
+        async with await psycopg.AsyncConnection.connect(elsewhere, autocommit=True) as connection:
+            for away_s in (0.0, 0.0, 5.0):
+                await world.ask(jobs // 3)
+                await asyncio.sleep(0.7)
+                database = Identifier(name)
+                await connection.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(database))
                 await connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
                 )
+                await asyncio.sleep(away_s)
+                await connection.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(database))
         await world.settle(SETTLE_S)
-        return world.tally("PostgreSQL connections cut")
+        return world.tally("PostgreSQL cut off, and away for 5 s")
 
 
 EMBEDDED: dict[str, Scenario] = {

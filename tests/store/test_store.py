@@ -242,7 +242,7 @@ async def test_only_what_has_changed_is_read_again(database: Database) -> None:
     await store.add(job("a", created_at=5.0))
     await store.add(job("b", created_at=5.0))
     await store.end("b", JobState.CANCELLED)
-    assert [one.id for one in await store.changed_within(100.0)] == ["b"]
+    assert await store.changed_within(100.0) == [("b", JobState.CANCELLED, 0)]
     assert [one.id for one in await store.in_guild([JobState.QUEUED], 2)] == ["a"]
 
 
