@@ -24,7 +24,7 @@ from bot.store.uploads import UploadStore
 log = structlog.get_logger()
 
 SERVER_PAUSE_S = 1.0
-REDELIVERIES = 120
+REDELIVERIES = 60
 """Times that a server is waited for which has a finished picture, before it is made again."""
 ROW_S = 2.0
 INTERRUPT_S = 60.0

@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from bot.jobs.procrastinate import queue_of
 from bot.sandbox.comfyui.worker import Pace
 from bot.sandbox.run import Sandbox, running
 from bot.store.database import open_database
+from bot.store.jobs import JobStore
 from tests.conftest import FAST, eventually
 from tests.faults.world import scene
 from tests.person import Person, at_rest
@@ -111,3 +113,27 @@ async def test_a_shard_serves_its_guilds_only(postgres_url: str) -> None:
         answered = [call for call in world.discord.world.calls if "/interactions/" in call.path]
     assert tally.is_clean, tally
     assert [call.status for call in answered] == [200] * 3
+
+
+async def test_odd_words_on_the_bell_harm_nobody(shared: Sandbox, postgres_url: str) -> None:
+    """What is no job of ours, or of a state that a newer version may know, is passed over by the leader."""
+    async with open_database(postgres_url) as other:
+        for word in ("hello", "a:b:c:d:e", "x:dancing:1", "suspect:p:0:nobody", f"{'0' * 16}:queued:1"):
+            await JobStore(other).announce(word)
+    person = Person(shared, "max")
+    await person.picture(await person.says("imagine", prompt="after"))
+
+
+def test_queues_of_long_names_fit_into_a_channel() -> None:
+    """PostgreSQL's channels have 63 bytes, of which Procrastinate takes 23: long names are told apart by a digest."""
+    names = [
+        "gpu",
+        "x" * 32,
+        "x" * 60,
+        "x" * 59 + "y",
+        "ü" * 60,
+        "ec2-12-34-56-78.eu-west-1.compute.amazonaws.com:8188",
+    ]
+    queues = [queue_of(name) for name in names]
+    assert len(set(queues)) == len(names)
+    assert all(len(f"procrastinate_queue_v1#{queue}".encode()) <= 63 for queue in queues)

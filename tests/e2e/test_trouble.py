@@ -452,3 +452,26 @@ async def test_a_delivery_in_trouble_holds_up_nobody(sandbox: Sandbox, max_: Per
     history = sandbox.comfyui.worker.history
     await eventually(lambda: len(history) == 2, "the stuck one was not even made")
     assert not max_.reply(stuck).attachments
+
+
+async def test_a_store_that_faults_at_the_end_spoils_nothing(
+    sandbox: Sandbox, max_: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture that is shown stays shown when its last step cannot be written; the row is closed a little later."""
+    monkeypatch.setattr("bot.jobs.leader.SWEEP_S", 0.05)
+    delivered, trouble = JobStore.delivered, [OperationalError("locked", None, Exception("locked"))]
+
+    async def failing(store: JobStore, job_id: str, attempt: int) -> bool:
+        if trouble:
+            raise trouble.pop()
+        return await delivered(store, job_id, attempt)
+
+    monkeypatch.setattr(JobStore, "delivered", failing)
+    sent = await max_.says("imagine", prompt="x")
+    await max_.picture(sent)
+
+    async def closed() -> bool:
+        return not trouble and await sandbox.app.store.live() == []
+
+    await eventually(closed, "the row stays open")
+    assert "Done in" in max_.reply(sent).content

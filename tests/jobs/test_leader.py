@@ -5,14 +5,17 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bot.errors import RequestError
 from bot.jobs.board import places_in
 from bot.jobs.crew import Crew
 from bot.jobs.leader import Leader
 from bot.jobs.runner import OnStep
+from bot.jobs.scheduler import Assignment
 from bot.model.job import Failure, FailureCode, Job, JobState, Result
 from bot.store.database import open_database
 from bot.store.jobs import JobStore
@@ -220,3 +223,57 @@ async def test_an_end_that_nobody_told_is_told_later(tmp_path: Path, monkeypatch
         await eventually(
             lambda: any(one.state is JobState.FAILED for one in here.bench.begun), "nobody tells of the failure"
         )
+
+
+async def test_who_was_cancelled_between_plan_and_step_is_left(tmp_path: Path) -> None:
+    """A job that is gone when its assignment is to be written is left alone, and the next round goes on."""
+    async with room(tmp_path) as here:
+        await here.leader._assign(Assignment("gone", "s0"))
+        await here.ask(1)
+        await here.begun(1)
+
+
+async def test_what_no_server_can_run_any_more_ends_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the servers change so that a waiting request fits none of them, it ends; a store that faults delays that."""
+    monkeypatch.setattr("bot.jobs.leader.STORE_PAUSE_S", 0.01)
+    async with room(tmp_path) as here:
+        jobs = await here.ask(3, members=3)
+        await here.begun(2)
+        end, faults = here.store.end, [OperationalError("locked", None, Exception("locked"))]
+
+        async def faulty(*args: Any, **more: Any) -> bool:
+            if faults:
+                raise faults.pop()
+            return await end(*args, **more)
+
+        monkeypatch.setattr(here.store, "end", faulty)
+        monkeypatch.setattr(here.leader._parts.admission, "can_run", lambda _request, _server: False)
+
+        async def ended() -> bool:
+            here.leader.fleet.forget()
+            here.leader.wake()
+            found = await here.store.get(jobs[2].id)
+            return found is not None and found.state is JobState.FAILED
+
+        await eventually(ended, "it waits for ever")
+        assert not faults
+
+
+async def test_a_server_whose_queue_nobody_serves_is_given_a_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs that lie assigned and untaken go to another server, and that one gets none for a while."""
+    monkeypatch.setattr("bot.jobs.leader.SWEEP_S", 0.02)
+    monkeypatch.setattr("bot.jobs.leader.UNTAKEN_S", 0.1)
+    async with room(tmp_path, servers=2) as here:
+        taking = here.crew.hands.work
+
+        async def by_one_only(job: Job) -> None:
+            if job.server == "s0" and job.state is JobState.ASSIGNED:
+                await asyncio.Event().wait()
+            await taking(job)
+
+        here.crew.hands.work = by_one_only
+        await here.ask(1)
+        await eventually(lambda: any(job.server == "s1" for job in here.bench.begun), "nobody takes it")
+        assert [seat.server for seat in here.leader.fleet.seats()] == ["s1"]

@@ -219,7 +219,7 @@ def test_a_second_server_loads_a_model_only_for_much_work() -> None:
     """Two jobs wait for their full warm server, which is sooner than loading twice; of many, some load elsewhere."""
     cold = Seat(server="cold", free=1, loaded=frozenset({"b"}))
     full = Seat(server="full", free=0, loaded=frozenset({"a"}), busy_s=10.0)
-    for count, planned in ((2, []), (9, [Assignment("1-2", "cold")])):
+    for count, planned in ((2, []), (9, [Assignment("1-3", "cold")])):
         scheduler = Scheduler(FREE)
         flood(scheduler, 1, count, model="a")
         assert scheduler.plan([cold, full], anywhere)[:1] == planned
