@@ -168,6 +168,7 @@ async def test_old_news_changes_nothing(tmp_path: Path) -> None:
         running = next(job for job in here.bench.begun if job.id == jobs[0].id)
         before = here.leader.board.of([job.id for job in jobs])
         here.leader.learn(replace(running, state=JobState.QUEUED, attempt=0))
+        assert len(here.leader.fleet.servers["s0"].busy) == 2
         here.leader.learn(running)
         assert here.leader.hear(running.id, JobState.RUNNING, 1)
         assert not here.leader.hear("unknown", JobState.RUNNING, 1)

@@ -107,6 +107,19 @@ async def test_a_post_whose_answer_is_lost_is_there_once(sandbox: Sandbox, max_:
     assert len(sandbox.discord.world.calls) == calls
 
 
+async def test_long_after_the_nonce_the_look_finds_it(sandbox: Sandbox, max_: Person) -> None:
+    """Discord forgets nonces after minutes: a post that was not noted is found by looking, and not made again."""
+    job, message = await address_of(sandbox, max_)
+    job = replace(job, address=replace(job.address, message_id=None))
+    courier, noted = Courier(sandbox.app.bot), Noted()
+    await courier.deliver(job, CARD, noted)
+    (posted,) = others(sandbox, message)
+    posted.nonce = None
+    await courier.deliver(job, CARD, noted)
+    assert others(sandbox, message) == [posted]
+    assert set(noted.posted) == {int(posted.id)}
+
+
 async def test_where_history_is_closed_the_nonce_does_it(sandbox: Sandbox, max_: Person) -> None:
     """A bot that may not read the channel's history posts with the same nonce, and Discord keeps one message."""
     job, message = await address_of(sandbox, max_)

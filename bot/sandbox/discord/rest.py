@@ -305,15 +305,17 @@ class Rest:
         return message
 
     async def channel_messages(self, request: web.Request) -> web.Response:
-        """GET the newest messages of a channel, newest first."""
+        """GET messages of a channel, newest first: the newest, or those that come right after a given one."""
         channel = self._visible_channel(request)
+        limit, after = int(request.query.get("limit", 50)), int(request.query.get("after", 0))
         seen = [
             message
             for message in self._world.messages.values()
             if message.channel_id == channel and not message.deleted and message.only_for is None
         ]
-        seen.sort(key=lambda message: int(message.id), reverse=True)
-        return json_answer([message.json() for message in seen[: int(request.query.get("limit", 50))]])
+        seen = sorted((one for one in seen if int(one.id) > after), key=lambda message: int(message.id))
+        page = seen[:limit] if after else seen[-limit:]
+        return json_answer([message.json() for message in reversed(page)])
 
     async def channel_message(self, request: web.Request) -> web.Response:
         """GET a message."""
