@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.jobs.admission import Admission
 from bot.jobs.board import Place
 from bot.jobs.desk import Desk
-from bot.jobs.dispatcher import LocalDispatcher
+from bot.jobs.dispatcher import Dispatcher, LocalDispatcher
 from bot.jobs.estimate import Estimator
 from bot.jobs.fleet import Fleet
 from bot.jobs.leader import Leader, Parts
@@ -38,24 +38,29 @@ class Means:
     shares: Mapping[int, float]
 
 
+def leader_of(means: Means, worker: Worker, hands: Hands, dispatcher: Dispatcher) -> Leader:
+    """Return a leader who knows nothing yet."""
+    return Leader(
+        Parts(
+            store=means.store,
+            fleet=means.fleet,
+            admission=means.admission,
+            scheduler=Scheduler(means.limits, means.shares),
+            estimator=Estimator(),
+            worker=worker,
+            hands=hands,
+            dispatcher=dispatcher,
+        )
+    )
+
+
 class Crew:
     """An embedded crew. Nothing happens until it runs."""
 
     def __init__(self, means: Means) -> None:
         self.worker = Worker(means.store, means.uploads, means.fleet, means.library, means.courier)
         self.hands = hands = Hands(self.worker.work)
-        self.leader = Leader(
-            Parts(
-                store=means.store,
-                fleet=means.fleet,
-                admission=means.admission,
-                scheduler=Scheduler(means.limits, means.shares),
-                estimator=Estimator(),
-                worker=self.worker,
-                hands=hands,
-                dispatcher=LocalDispatcher(hands),
-            )
-        )
+        self.leader = leader_of(means, self.worker, hands, LocalDispatcher(hands))
         self.worker.on_step = self.leader.learn
         means.library.on_change.append(self.leader.wake)
         self.desk = Desk(

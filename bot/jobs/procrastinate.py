@@ -20,12 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.board import NOTE, Place, places_in
-from bot.jobs.crew import STOP_S, Means
+from bot.jobs.crew import STOP_S, Means, leader_of
 from bot.jobs.desk import Desk
-from bot.jobs.estimate import Estimator
 from bot.jobs.fleet import Server
-from bot.jobs.leader import Leader, Parts
-from bot.jobs.scheduler import Scheduler
+from bot.jobs.leader import Leader
 from bot.jobs.worker import Hands, Worker
 from bot.model.job import Job, JobState
 from bot.store.database import KEEPALIVES, Along, Database, libpq_url
@@ -256,18 +254,7 @@ class SharedCrew:
 
     async def _lead(self, lock: psycopg.AsyncConnection[Any]) -> None:
         means = self._means
-        leader = Leader(
-            Parts(
-                store=means.store,
-                fleet=means.fleet,
-                admission=means.admission,
-                scheduler=Scheduler(means.limits, means.shares),
-                estimator=Estimator(),
-                worker=self.worker,
-                hands=self._hands,
-                dispatcher=self._carrier,
-            )
-        )
+        leader = leader_of(means, self.worker, self._hands, self._carrier)
         means.library.on_change.append(leader.wake)
         self._leader, self.worker.on_step = leader, leader.learn
         try:
