@@ -43,9 +43,9 @@ async def killed_at_random(jobs: int, database_url: str | None) -> Tally:
     """Kill the one process again and again while members go on asking."""
     async with scene(database_url=database_url, pace=SLOW) as world:
         await world.start("bot", "run")
-        for _ in range(max(2, jobs // 10)):
+        for _ in range(max(2, jobs // 5)):
             await world.ready()
-            await world.ask(10)
+            await world.ask(5)
             await asyncio.sleep(random.uniform(0.1, 1.5))  # noqa: S311 - a dice, not a secret
             await world.kill("bot")
             world.discord.gateway.sessions.clear()
@@ -66,9 +66,9 @@ async def fleet_killed_at_random(jobs: int, database_url: str | None) -> Tally:
         }
         for name, (command, more) in commands.items():
             await world.start(name, *command, **more)
-        for _ in range(max(2, jobs // 10)):
+        for _ in range(max(2, jobs // 5)):
             await world.ready()
-            await world.ask(10)
+            await world.ask(5)
             await asyncio.sleep(random.uniform(0.1, 1.5))  # noqa: S311 - as above
             name = random.choice(list(commands))  # noqa: S311 - as above
             await world.kill(name)
