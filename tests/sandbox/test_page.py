@@ -193,6 +193,7 @@ async def test_subcommands_by_keyboard(opened: tuple[Page, Sandbox]) -> None:
     await page.keyboard.type("/server")
     await expect(page.get_by_role("option", name="/server status")).to_have_count(0)
     await page.get_by_label("You are").select_option(label="Olive (owner)")
+    await expect(page.locator("#composer input")).to_have_value("")  # the composer is hers now
     await page.locator("#composer input").focus()
     await page.keyboard.type("/server sta")
     await expect(page.get_by_role("option", name="/server status")).to_be_visible()
