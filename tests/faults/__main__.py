@@ -1,7 +1,8 @@
 """`python -m tests.faults [--quick] [--only NAME]`: everything that can go wrong, with real processes, as a table.
 
 Real: `easel run` and `easel worker` as processes, signals, sockets, SQLite and (if one listens) PostgreSQL. Stand-ins:
-Discord and ComfyUI, which outlive all kills and count. Exit code 1 if a job was lost, failed, or done twice.
+Discord and ComfyUI, which outlive all kills and count. With `FAULTS_POSTGRES_RESTART` (a shell command) PostgreSQL
+itself is restarted, too. Exit code 1 if a job was lost, failed, or done twice.
 """
 
 import argparse

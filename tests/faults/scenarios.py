@@ -1,6 +1,7 @@
 """What goes wrong, one scenario a function; each takes a number of jobs and returns its tally."""
 
 import asyncio
+import os
 import random
 import signal
 import time
@@ -199,6 +200,24 @@ async def database_cut(jobs: int, database_url: str | None) -> Tally:
         return world.tally("PostgreSQL cut off, and away for 5 s")
 
 
+RESTART = "FAULTS_POSTGRES_RESTART"
+"""The variable with a shell command that restarts the whole PostgreSQL: only where it is nobody else's."""
+
+
+async def database_restarted(jobs: int, database_url: str | None) -> Tally:
+    """PostgreSQL itself is restarted, twice, while jobs come and run."""
+    async with scene(machines=2, database_url=database_url, pace=SLOW) as world:
+        await world.start("bot", "run")
+        await world.ready()
+        for _ in range(2):
+            await world.ask(jobs // 2)
+            await asyncio.sleep(0.7)
+            restart = await asyncio.create_subprocess_shell(os.environ[RESTART])
+            await restart.wait()
+        await world.settle(SETTLE_S)
+        return world.tally("PostgreSQL restarted, twice")
+
+
 EMBEDDED: dict[str, Scenario] = {
     **{f"after {point}": forced(point) for point in POINTS},
     "random": killed_at_random,
@@ -213,6 +232,7 @@ SHARED: dict[str, Scenario] = {
     "fleet": fleet_killed_at_random,
     "zombie": zombie,
     "database": database_cut,
+    **({"restart": database_restarted} if RESTART in os.environ else {}),
     "comfyui": comfyui_restarted,
     "sigterm": stopped_politely,
 }
