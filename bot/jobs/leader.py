@@ -256,16 +256,16 @@ class Leader:
     async def _drop_unfit(self) -> None:
         """Jobs that no server can run any more do not wait for ever; looked at whenever what servers can do changes."""
         parts = self._parts
-        if self._fit_for == parts.fleet.version:
-            return
+        servers = parts.fleet.servers.values()
+        if self._fit_for == parts.fleet.version or not all(server.node_list for server in servers):
+            return  # one that was not read yet may be the one that can
         self._fit_for = parts.fleet.version
         unfit = parts.admission.unfit_templates()
-        seen = [server.name for server in parts.fleet.servers.values() if server.node_list]
         for number, job_id in enumerate(list(parts.scheduler), 1):
             job = parts.jobs.get(job_id)
             if job is None or job_id not in parts.scheduler:
                 continue
-            nowhere = bool(seen) and not any(self._can_run(job_id, server) for server in seen)
+            nowhere = not any(self._can_run(job_id, server.name) for server in servers)
             if nowhere or job.request.template in unfit:
                 parts.scheduler.gone(job_id)
                 self._errand(self._give_up_unfit(job), job)

@@ -278,3 +278,22 @@ async def test_a_server_whose_queue_nobody_serves_is_given_a_rest(
         await here.ask(1)
         await eventually(lambda: any(job.server == "s1" for job in here.bench.begun), "nobody takes it")
         assert [seat.server for seat in here.leader.fleet.seats()] == ["s1"]
+
+
+async def test_a_server_that_was_not_read_yet_may_be_the_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a start, a job that the servers read so far cannot run waits for the one that answers later."""
+    async with room(tmp_path, servers=2) as here:
+        fleet, late = here.leader.fleet, here.leader.fleet.servers["s1"]
+        node_list, late.node_list, late.up = late.node_list, {}, False
+        monkeypatch.setattr(here.leader._parts.admission, "can_run", lambda _request, server: server == "s1")
+        (job,) = await here.ask(1)
+        fleet.forget()
+        here.leader.wake()
+        await eventually(lambda: not here.leader._wake.is_set(), "no round was made")
+        await asyncio.gather(*here.leader._errands)
+        assert (await here.states()) == {job.id: JobState.QUEUED}
+        late.node_list, late.up = node_list, True
+        fleet.forget()
+        here.leader.wake()
+        await here.begun(1)
+        assert here.bench.begun[0].server == "s1"
