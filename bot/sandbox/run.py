@@ -18,6 +18,7 @@ from bot.errors import SettingsError
 from bot.sandbox.comfyui.server import Comfy
 from bot.sandbox.comfyui.server import serving as serving_comfyui
 from bot.sandbox.comfyui.worker import Pace
+from bot.sandbox.discord.checks import walked
 from bot.sandbox.discord.interactions import NotSent
 from bot.sandbox.discord.server import Discord
 from bot.sandbox.discord.server import serving as serving_discord
@@ -211,6 +212,6 @@ async def _last_word(seen: "asyncio.Queue[dict[str, Any]]", say: Callable[[str],
             if row not in said:
                 said.add(row)
                 say(row)
-        buttons = [item["custom_id"] for part in message["components"] for item in part["components"]]
+        buttons = [str(item.get("custom_id")) for item in walked(message["components"])]
         if not any(custom_id.startswith("easel:cancel") for custom_id in buttons):
             return message

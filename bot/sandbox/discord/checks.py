@@ -10,10 +10,14 @@ Fault = tuple[tuple[str, ...], str, str]
 """Path, code and message of one error below `errors`."""
 
 CONTENT, EMBED_TEXT = 2000, 6000
-FILES, ALT = 10, 1024
+FILES, ALT, COMPONENTS = 10, 1024, 40
 V2 = 1 << 15
 _BUTTON, _ROW, _SELECTS = 2, 1, range(3, 9)
+_BLOCKS = (_ROW, 9, 10, 12, 13, 14, 17)
+"""Rows, sections, texts, galleries, files, separators, containers."""
 _LINK, _PREMIUM = 5, 6
+_COMMANDS = {1: 100, 2: 15, 3: 15}
+"""How many commands of each type there may be."""
 _REQUIRED = "BASE_TYPE_REQUIRED"
 _LENGTH = "BASE_TYPE_BAD_LENGTH"
 
@@ -29,7 +33,8 @@ def nested(faults: list[Fault]) -> Json:
     return tree
 
 
-def _length(path: tuple[str, ...], value: object, low: int, high: int) -> Iterator[Fault]:
+def length_faults(path: tuple[str, ...], value: object, low: int, high: int) -> Iterator[Fault]:
+    """Say so where a text is missing, too short or too long."""
     if not isinstance(value, str) or not low <= len(value) <= high:
         yield path, _LENGTH, f"Must be between {low} and {high} in length."
 
@@ -38,7 +43,7 @@ def message_faults(body: Json, file_names: list[str]) -> list[Fault]:
     """Return what is wrong with a message's content, embeds, components and attachments."""
     faults: list[Fault] = []
     if body.get("content"):
-        faults += _length(("content",), body["content"], 0, CONTENT)
+        faults += length_faults(("content",), body["content"], 0, CONTENT)
     v2 = bool((body.get("flags") or 0) & V2)
     if v2 and (body.get("content") or body.get("embeds")):
         faults.append((("content",), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", "Not with components v2."))
@@ -49,7 +54,7 @@ def message_faults(body: Json, file_names: list[str]) -> list[Fault]:
         faults.append((("attachments",), "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length."))
     for at, attachment in enumerate(attachments):
         if attachment.get("description"):
-            faults += _length(("attachments", str(at), "description"), attachment["description"], 0, ALT)
+            faults += length_faults(("attachments", str(at), "description"), attachment["description"], 0, ALT)
     return faults
 
 
@@ -59,7 +64,7 @@ def _embeds(embeds: list[Json]) -> Iterator[Fault]:
         for name, most in (("title", 256), ("description", 4096)):
             if embed.get(name):
                 total += len(embed[name])
-                yield from _length(("embeds", str(at), name), embed[name], 0, most)
+                yield from length_faults(("embeds", str(at), name), embed[name], 0, most)
     if total > EMBED_TEXT:
         yield ("embeds",), "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000"
     if len(embeds) > 10:
@@ -70,16 +75,52 @@ def _components(rows: list[Json], *, v2: bool) -> Iterator[Fault]:
     seen: set[str] = set()
     if len(rows) > 5 and not v2:
         yield ("components",), "BASE_TYPE_MAX_LENGTH", "Must be 5 or fewer in length."
+    if v2 and sum(1 for _ in walked(rows)) > COMPONENTS:
+        yield ("components",), "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", "Must be 40 or fewer in total."
     for at, row in enumerate(rows):
         path = ("components", str(at))
         if not v2 and row.get("type") != _ROW:
             yield path, "UNION_TYPE_CHOICES", "Value of field 'type' must be one of (1,)."
             continue
-        inside = row.get("components") or []
-        if row.get("type") == _ROW and not 1 <= len(inside) <= 5:
+        yield from _block(path, row, seen)
+
+
+def walked(items: list[Json]) -> Iterator[Json]:
+    """Return components and all that is in them, outermost first."""
+    for item in items:
+        yield item
+        yield from walked(item.get("components") or [])
+        yield from walked([item["accessory"]] if item.get("accessory") else [])
+
+
+def _block(path: tuple[str, ...], block: Json, seen: set[str]) -> Iterator[Fault]:
+    """Check a row, or a block of components v2 with what is in it."""
+    kind, inside = block.get("type"), block.get("components") or []
+    if kind == _ROW:
+        if not 1 <= len(inside) <= 5:
             yield (*path, "components"), _LENGTH, "Must be between 1 and 5 in length."
         for place, item in enumerate(inside):
             yield from _item((*path, "components", str(place)), item, seen)
+        return
+    if kind not in _BLOCKS:
+        yield path, "UNION_TYPE_CHOICES", f"Value of field 'type' must be one of {_BLOCKS}."
+    yield from _own_rules(path, block, seen)
+    for place, item in enumerate(inside):
+        yield from _block((*path, "components", str(place)), item, seen)
+
+
+def _own_rules(path: tuple[str, ...], block: Json, seen: set[str]) -> Iterator[Fault]:
+    match block.get("type"):
+        case 10:
+            yield from length_faults((*path, "content"), block.get("content"), 1, 4000)
+        case 9 if not block.get("accessory"):
+            yield (*path, "accessory"), _REQUIRED, "This field is required"
+        case 9 if block["accessory"].get("type") == _BUTTON:
+            yield from _item((*path, "accessory"), block["accessory"], seen)
+        case 12 if not 1 <= len(block.get("items") or []) <= 10:
+            yield (*path, "items"), _LENGTH, "Must be between 1 and 10 in length."
+        case _:
+            pass
 
 
 def _item(path: tuple[str, ...], item: Json, seen: set[str]) -> Iterator[Fault]:
@@ -87,7 +128,7 @@ def _item(path: tuple[str, ...], item: Json, seen: set[str]) -> Iterator[Fault]:
     if item.get("type") == _BUTTON:
         if not item.get("label") and not item.get("emoji") and item.get("style") != _PREMIUM:
             yield path, "BUTTON_COMPONENT_LABEL_REQUIRED", "A label or emoji is required."
-        yield from _length((*path, "label"), item.get("label") or "", 0, 80)
+        yield from length_faults((*path, "label"), item.get("label") or "", 0, 80)
         if item.get("style") in (_LINK, _PREMIUM):
             return
     elif item.get("type") in _SELECTS and len(item.get("options") or []) > 25:
@@ -95,7 +136,7 @@ def _item(path: tuple[str, ...], item: Json, seen: set[str]) -> Iterator[Fault]:
     if custom_id is None:
         yield (*path, "custom_id"), _REQUIRED, "This field is required"
         return
-    yield from _length((*path, "custom_id"), custom_id, 1, 100)
+    yield from length_faults((*path, "custom_id"), custom_id, 1, 100)
     if custom_id in seen:
         yield (*path, "custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"
     seen.add(custom_id)
@@ -104,8 +145,9 @@ def _item(path: tuple[str, ...], item: Json, seen: set[str]) -> Iterator[Fault]:
 def command_faults(commands: list[Json]) -> list[Fault]:
     """Return what is wrong with a bulk overwrite of commands."""
     faults: list[Fault] = []
-    if len(commands) > 130:
-        faults.append((("commands",), "APPLICATION_COMMANDS_MAX", "Too many commands."))
+    for kind, most in _COMMANDS.items():
+        if sum(command.get("type", 1) == kind for command in commands) > most:
+            faults.append((("commands",), "APPLICATION_COMMANDS_MAX", f"Not more than {most} of type {kind}."))
     names = [(command.get("type", 1), command.get("name")) for command in commands]
     for at, command in enumerate(commands):
         path = (str(at),)
@@ -116,9 +158,24 @@ def command_faults(commands: list[Json]) -> list[Fault]:
         if command.get("type", 1) == 1:
             faults += _named(path, command)
             faults += _options((*path, "options"), command.get("options") or [])
+        else:
+            faults += _menu(path, command)
         if _letters(command) > 8000:
             faults.append((path, "APPLICATION_COMMAND_TOO_LARGE", "Command exceeds maximum size (8000)"))
     return faults
+
+
+def _menu(path: tuple[str, ...], command: Json) -> Iterator[Fault]:
+    """Check a command of a context menu: any name of 1 to 32 characters, and nothing else."""
+    named = {("name",): command.get("name")} | {
+        ("name_localizations", locale): name for locale, name in (command.get("name_localizations") or {}).items()
+    }
+    for where, name in named.items():
+        yield from length_faults((*path, *where), name, 1, 32)
+    if command.get("description"):
+        yield (*path, "description"), "APPLICATION_COMMAND_CONTEXT_MENU_NO_DESCRIPTION", "Must not have a description"
+    if command.get("options"):
+        yield (*path, "options"), "APPLICATION_COMMAND_CONTEXT_MENU_NO_OPTIONS", "Must not have options"
 
 
 def _letters(tree: Any) -> int:
@@ -147,7 +204,7 @@ def _named(path: tuple[str, ...], thing: Json) -> Iterator[Fault]:
         for locale, text in (thing.get("description_localizations") or {}).items()
     }
     for where, text in words.items():
-        yield from _length((*path, *where.split(".")), text, 1, 100)
+        yield from length_faults((*path, *where.split(".")), text, 1, 100)
 
 
 def _options(path: tuple[str, ...], options: list[Json]) -> Iterator[Fault]:
@@ -164,6 +221,10 @@ def _options(path: tuple[str, ...], options: list[Json]) -> Iterator[Fault]:
                 "Required options must be placed before optional.",
             )
         optional_seen = optional_seen or not option.get("required")
+        if option.get("type") in (1, 2):
+            if len(path) >= 4 + (option["type"] == 1) * 2:
+                yield here, "APPLICATION_COMMAND_OPTIONS_NESTED", "Subcommands go two levels deep."
+            yield from _options((*here, "options"), option.get("options") or [])
         choices = option.get("choices") or []
         if len(choices) > 25:
             yield (*here, "choices"), "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length."

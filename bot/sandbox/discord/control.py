@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 from aiohttp import BodyPartReader, web
 
 from bot.sandbox.discord.gateway import Gateway
+from bot.sandbox.discord.guilds import Channel, Guild
 from bot.sandbox.discord.interactions import NotSent, People
-from bot.sandbox.discord.world import Channel, Json, Message, Person, World
+from bot.sandbox.discord.people import Json, Person
+from bot.sandbox.discord.records import Message
+from bot.sandbox.discord.world import World
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _UPLOAD = 26 * 2**20
@@ -40,6 +43,7 @@ class Control:
             ("/slash", self.slash),
             ("/complete", self.complete),
             ("/click", self.click),
+            ("/menu", self.menu),
             ("/submit", self.submit),
             ("/say", self.say),
         ):
@@ -65,7 +69,7 @@ class Control:
                 news.put_nowait(self._snapshot(person))
                 return
             if event == "COMMANDS":
-                data = {"commands": self._commands(person)}
+                data = self._commands(person)
             news.put_nowait({"event": event, **data})
 
         self._world.listeners.append(hear)
@@ -82,35 +86,36 @@ class Control:
 
     def _snapshot(self, person: Person) -> Json:
         world = self._world
-        channels = [channel for channel in world.channels.values() if world.sees(person, channel)]
-        shown = [message for message in world.messages.values() if self._visible(message, person)]
+        shown = [message for message in world.messages.values() if self._people.reads(person, message)]
         return {
             "event": "SNAPSHOT",
             "online": self._gateway.connected,
             "person": person.id,
             "people": [
-                {"id": one.id, "display": one.display, "name": one.name, "locale": one.locale}
+                {"id": one.id, "display": one.display, "name": one.name, "locale": one.locale, "home": one.home}
                 for one in world.people.values()
             ],
             "bot": world.bot.id,
-            "channels": [
-                {"id": one.id, "name": one.name, "topic": one.topic, "nsfw": one.nsfw, "private": one.moderators_only}
-                for one in channels
-            ],
-            "commands": self._commands(person),
+            "guilds": [self._guild(guild) for guild in world.guilds.values()],
+            "channels": [_channel(one) for one in world.channels.values() if world.sees(person, one)],
+            **self._commands(person),
             "messages": [
                 {"message": message.json(), "ephemeral": message.only_for is not None, "pings": message.pings}
                 for message in shown
             ],
         }
 
-    def _visible(self, message: Message, person: Person) -> bool:
-        channel = self._world.channels[message.channel_id]
-        mine = message.only_for in (None, person.id)
-        return mine and not message.deleted and self._world.sees(person, channel)
+    def _guild(self, guild: Guild) -> Json:
+        members = [{"id": one.id, "name": one.display} for one in self._world.members(guild)]
+        roles = [{"id": one["id"], "name": one["name"]} for one in guild.roles(self._world.bot)]
+        return {"id": guild.id, "name": guild.name, "members": members, "roles": roles}
 
-    def _commands(self, person: Person) -> dict[str, list[Json]]:
-        return {channel.id: self._people.commands_for(person, channel) for channel in self._world.channels.values()}
+    def _commands(self, person: Person) -> Json:
+        channels = [one for one in self._world.channels.values() if self._world.sees(person, one)]
+        return {
+            "commands": {channel.id: self._people.commands_for(person, channel) for channel in channels},
+            "menus": {channel.id: self._people.menus_for(person, channel) for channel in channels},
+        }
 
     async def slash(self, body: Json) -> Json:
         """A slash command: `line`, or `command` with `options`."""
@@ -132,11 +137,26 @@ class Control:
     async def click(self, body: Json) -> Json:
         """A button or a select."""
         person, _ = self._who(body)
-        message = self._world.messages.get(body["message"])
-        if message is None or not self._visible(message, person):
-            raise NotSent("You do not see that message.")
+        message = self._message(body.get("message"), person)
         interaction = await self._people.click(person, message, body["custom_id"], body.get("values") or [])
         return {"interaction": interaction.id, "acknowledged": await self._people.acknowledged(interaction)}
+
+    async def menu(self, body: Json) -> Json:
+        """A command of the menu on a message or on a person; `target` is the id."""
+        person, channel = self._who(body)
+        offered = self._people.menus_for(person, channel)
+        command = next((one for one in offered if one["id"] == body.get("command")), None)
+        if command is None:
+            raise NotSent("That command is not offered here.")
+        target = self._world.everybody().get(str(body.get("target"))) or self._message(body.get("target"), person)
+        interaction = await self._people.menu(person, channel, command, target)
+        return {"interaction": interaction.id, "acknowledged": await self._people.acknowledged(interaction)}
+
+    def _message(self, message_id: object, person: Person) -> Message:
+        message = self._world.messages.get(str(message_id))
+        if message is None or not self._people.reads(person, message):
+            raise NotSent("You do not see that message.")
+        return message
 
     async def submit(self, body: Json) -> Json:
         """A dialog."""
@@ -149,12 +169,7 @@ class Control:
     async def say(self, body: Json) -> Json:
         """An ordinary message; the bot has no intent to read it."""
         person, channel = self._who(body)
-        content = str(body.get("content") or "").strip()[:2000]
-        if not content:
-            raise NotSent("There is nothing to say.")
-        message = Message(self._world.new_id(), channel.id, person.user(), content)
-        self._world.messages[message.id] = message
-        self._world.show(message, "MESSAGE_CREATE")
+        message = self._people.say(person, channel, str(body.get("content") or ""), tuple(body.get("files") or ()))
         return {"message": message.id}
 
     async def upload(self, request: web.Request) -> web.Response:
@@ -183,6 +198,19 @@ class Control:
         if found is None:
             raise NotSent("That command is not offered here.")
         return found
+
+
+def _channel(channel: Channel) -> Json:
+    return {
+        "id": channel.id,
+        "name": channel.name,
+        "topic": channel.topic,
+        "nsfw": channel.age_restricted,
+        "private": channel.moderators_only,
+        "guild": channel.guild and channel.guild.id,
+        "parent": channel.parent and channel.parent.id,
+        "type": channel.json()["type"],
+    }
 
 
 def _telling(handler: Any) -> Any:

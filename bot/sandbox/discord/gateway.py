@@ -31,7 +31,7 @@ class Session:
         self.shard: tuple[int, int] = (0, 1)
 
     def has_guild(self, guild_id: str) -> bool:
-        """Tell whether a guild is one of this session's shard."""
+        """Tell whether a guild is one of this session's shard; direct messages ("0") are on the first."""
         number, count = self.shard
         return (int(guild_id) >> 22) % count == number
 
@@ -78,10 +78,10 @@ class Gateway:
         """The code with which every IDENTIFY is answered, if not by READY."""
         self._acks: set[asyncio.Task[None]] = set()
 
-    async def dispatch(self, event: str, data: Json) -> None:
-        """Send an event of the guild to every session of its shard."""
+    async def dispatch(self, event: str, data: Json, guild_id: str | None) -> None:
+        """Send an event of a guild, or (None) of direct messages, to every session of its shard."""
         for session in list(self.sessions.values()):
-            if session.has_guild(self._world.guild_id):
+            if session.has_guild(guild_id or "0"):
                 await session.dispatch(event, data)
 
     @property
@@ -140,10 +140,11 @@ class Gateway:
         session.shard = (int(number), int(count))
         self.sessions[session.id] = session
         world = self._world
+        guilds = [guild for guild in world.guilds.values() if session.has_guild(guild.id)]
         ready = {
             "v": 10,
             "user": world.bot.user() | {"verified": True, "mfa_enabled": False, "email": None},
-            "guilds": [{"id": world.guild_id, "unavailable": True}] if session.has_guild(world.guild_id) else [],
+            "guilds": [{"id": guild.id, "unavailable": True} for guild in guilds],
             "shard": list(session.shard),
             "session_id": session.id,
             "resume_gateway_url": world.base_url.replace("http", "ws", 1),
@@ -154,8 +155,8 @@ class Gateway:
             "relationships": [],
         }
         await session.dispatch("READY", ready)
-        if session.has_guild(world.guild_id):
-            await session.dispatch("GUILD_CREATE", world.guild())
+        for guild in guilds:
+            await session.dispatch("GUILD_CREATE", world.guild(guild))
         world.tell("BOT", {"online": True})
         return session
 

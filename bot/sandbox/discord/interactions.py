@@ -1,29 +1,25 @@
-"""What people do: slash commands, clicks, autocomplete, dialogs. Each becomes an INTERACTION_CREATE for the bot."""
+"""What people do: slash commands, menus, clicks, autocomplete, dialogs, talk. Most of it is an event for the bot."""
 
 import asyncio
-import re
 import secrets
-from typing import Any
 
+from bot.sandbox.discord import options
+from bot.sandbox.discord.checks import walked
+from bot.sandbox.discord.dialogs import STRING_SELECT, chosen_values, filled
 from bot.sandbox.discord.gateway import Gateway
-from bot.sandbox.discord.world import (
-    ACK_S,
-    MEMBER,
-    Channel,
-    Interaction,
-    Json,
-    Message,
-    Permission,
-    Person,
-    World,
-)
+from bot.sandbox.discord.guilds import Channel
+from bot.sandbox.discord.options import MESSAGE_MENU, SLASH, USER_MENU, called, checked, half_typed, leaves, offered
+from bot.sandbox.discord.people import Json, Permission, Person
+from bot.sandbox.discord.picks import OF_SELECT, NotSent, Picks, attachment
+from bot.sandbox.discord.posting import dimensions
+from bot.sandbox.discord.records import Interaction, Message
+from bot.sandbox.discord.world import ACK_S, World
+
+__all__ = ["NotSent", "People"]
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
-STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 3, 4, 5, 10, 11
-
-
-class NotSent(Exception):
-    """Discord's own client would not send this; the text says why."""
+"""Types of interactions."""
+_SHOWS_DIALOG = 9
 
 
 class People:
@@ -35,11 +31,22 @@ class People:
         self._watches: set[asyncio.Task[None]] = set()
 
     def commands_for(self, person: Person, channel: Channel) -> list[Json]:
-        """Return the commands that a person is offered in a channel; `/server status` is one, with its `path`."""
-        if channel.recipient is not None:
+        """Return the slash commands that a person is offered in a channel.
+
+        A subcommand (`/server status`, `/words block add`) is one by itself, with its `path`.
+        """
+        return [leaf for command in self._offered(SLASH, person, channel) for leaf in leaves(command)]
+
+    def menus_for(self, person: Person, channel: Channel) -> list[Json]:
+        """Return the menu commands that a person is offered on messages and on people in a channel."""
+        return [*self._offered(MESSAGE_MENU, person, channel), *self._offered(USER_MENU, person, channel)]
+
+    def _offered(self, kind: int, person: Person, channel: Channel) -> list[Json]:
+        if channel.guild is None or not self._world.sees(person, channel):
             return []
-        offered = (command for command in self._world.commands if _offered(command, person, channel))
-        return [leaf for command in offered for leaf in _leaves(command)]
+        permissions = self._world.allowed(person, channel)
+        ours = (command for command in self._world.commands if command["type"] == kind)
+        return [command for command in ours if offered(command, permissions, channel)]
 
     def read_line(self, line: str, person: Person, channel: Channel) -> tuple[Json, Json]:
         """Read `/imagine prompt:a red fox seed:5` into a command and its options.
@@ -47,21 +54,7 @@ class People:
         Raises:
             NotSent: no such command, or words that belong to no option.
         """
-        commands: dict[str, Json] = {}
-        for command in self.commands_for(person, channel):
-            commands |= dict.fromkeys(_names(command, person.locale), command)
-        written = [name for name in commands if re.match(rf"\s*/{re.escape(name)}(\s|$)", line)]
-        if not written:
-            raise NotSent(
-                f"There is no command here like {line.split(maxsplit=1)[0] if line.split() else '(nothing)'}."
-            )
-        name = max(written, key=len)
-        command, rest = commands[name], line.split(f"/{name}", 1)[1]
-        own = {name: one["name"] for one in command.get("options") or [] for name in _names(one, person.locale)}
-        parts = re.split(rf"(?:^|\s)({'|'.join(map(re.escape, own))}):", rest) if own else [rest]
-        if parts[0].strip():
-            raise NotSent(f"'{parts[0].strip()}' belongs to no option; write /{name} option:value.")
-        return command, {own[name]: value.strip() for name, value in zip(parts[1::2], parts[2::2], strict=True)}
+        return options.read_line(line, self.commands_for(person, channel), person)
 
     async def slash(self, person: Person, channel: Channel, command: Json, given: Json) -> Interaction:
         """Send a slash command.
@@ -69,23 +62,37 @@ class People:
         Raises:
             NotSent: an option is missing, unknown or not of its type.
         """
-        options = _checked(command, given, self._world)
-        data = _called(command, options) | {"guild_id": self._world.guild_id}
-        attachments = {
-            option["value"]: _file(self._world, option["value"]) for option in options if option["type"] == ATTACHMENT
-        }
-        data |= {"resolved": {"attachments": attachments}} if attachments else {}
+        picks = Picks(self._world, person, channel)
+        data = called(command, checked(command, given, picks)) | picks.data()
         return await self._send(COMMAND, person, channel, data)
+
+    async def menu(self, person: Person, channel: Channel, command: Json, target: Message | Person) -> Interaction:
+        """Use a command of the menu on a message or on a person.
+
+        Raises:
+            NotSent: they do not see it, or the command is for the other kind.
+        """
+        picks = Picks(self._world, person, channel)
+        if isinstance(target, Message):
+            if command["type"] != MESSAGE_MENU or target.channel_id != channel.id or not self.reads(person, target):
+                raise NotSent("That message does not offer this.")
+            target_id = picks.message(target)
+        else:
+            if command["type"] != USER_MENU:
+                raise NotSent("That person does not offer this.")
+            target_id = picks.user(target)
+        data: Json = {"id": command["id"], "name": command["name"], "type": command["type"], "target_id": target_id}
+        return await self._send(COMMAND, person, channel, data | picks.data())
+
+    def reads(self, person: Person, message: Message) -> bool:
+        """Tell whether a person sees a message."""
+        mine = message.only_for in (None, person.id)
+        return mine and not message.deleted and self._world.sees(person, self._world.channels[message.channel_id])
 
     async def complete(self, person: Person, channel: Channel, command: Json, given: Json, focused: str) -> list[Json]:
         """Ask for the choices of an option while it is typed; an empty list if no answer comes in time."""
-        kinds = {option["name"]: option["type"] for option in command.get("options") or []}
-        options = [
-            {"name": name, "type": kinds[name], "value": str(value)} | ({"focused": True} if name == focused else {})
-            for name, value in {**given, focused: given.get(focused, "")}.items()
-            if name in kinds and (name == focused or kinds[name] != ATTACHMENT)
-        ]
-        interaction = await self._send(AUTOCOMPLETE, person, channel, _called(command, options))
+        data = called(command, half_typed(command, given, focused))
+        interaction = await self._send(AUTOCOMPLETE, person, channel, data)
         try:
             await asyncio.wait_for(self._answered[interaction.id].wait(), ACK_S)
         except TimeoutError:
@@ -93,30 +100,53 @@ class People:
         return ((interaction.answer or {}).get("data") or {}).get("choices") or []
 
     async def click(self, person: Person, message: Message, custom_id: str, values: list[str]) -> Interaction:
-        """Press a button, or choose in a select.
+        """Press a button, or choose in a select: the values of options, or people, channels and roles.
 
         Raises:
-            NotSent: the message has no such component, or it is disabled.
+            NotSent: the message has no such component, it is disabled, or does not offer that.
         """
-        items = [item for row in message.components for item in row.get("components") or [row]]
-        item = next((item for item in items if item.get("custom_id") == custom_id), None)
-        if item is None or item.get("disabled") or message.deleted:
+        if not self.reads(person, message):
+            raise NotSent("You do not see that message.")
+        item = next((item for item in walked(message.components) if item.get("custom_id") == custom_id), None)
+        if item is None or item.get("disabled"):
             raise NotSent("That button is not there any more.")
-        data: Json = {"custom_id": custom_id, "component_type": item["type"], "id": item.get("id", 0)}
-        data |= {"values": values} if values else {}
         channel = self._world.channels[message.channel_id]
-        return await self._send(COMPONENT, person, channel, data, message)
+        picks = Picks(self._world, person, channel)
+        data: Json = {"custom_id": custom_id, "component_type": item["type"], "id": item.get("id", 0)}
+        if item["type"] in (STRING_SELECT, *OF_SELECT):
+            data["values"] = chosen_values(custom_id, item, values, picks, required=True)
+        return await self._send(COMPONENT, person, channel, data | picks.data(), source=message)
 
     async def submit(self, opened: Interaction, fields: Json) -> Interaction:
-        """Send a dialog that an interaction opened."""
-        asked = ((opened.answer or {}).get("data")) or {}
-        rows = [
-            {"type": row["type"], "id": at, **_filled(row, fields)}
-            for at, row in enumerate(asked.get("components") or [])
-        ]
-        data = {"custom_id": asked.get("custom_id", ""), "components": rows}
+        """Send the dialog that an interaction opened, filled in by custom_id or label.
+
+        Raises:
+            NotSent: it opened none, or a field is missing, unknown or not as it is asked for.
+        """
+        if (opened.answer or {}).get("type") != _SHOWS_DIALOG:
+            raise NotSent("No dialog was opened.")
+        asked: Json = (opened.answer or {})["data"]
         channel = self._world.channels[opened.channel_id]
-        return await self._send(MODAL, opened.person, channel, data, opened.source)
+        picks = Picks(self._world, opened.person, channel)
+        data: Json = {"custom_id": asked["custom_id"], "components": filled(asked, fields, picks), **picks.data()}
+        return await self._send(MODAL, opened.person, channel, data, source=opened.source, opener=opened)
+
+    def say(self, person: Person, channel: Channel, content: str, files: tuple[str, ...] = ()) -> Message:
+        """Say something, with files that were uploaded; the bot has no intent to read it.
+
+        Raises:
+            NotSent: there is nothing to say.
+        """
+        words = content.strip()[:2000]
+        if not words and not files:
+            raise NotSent("There is nothing to say.")
+        attached = [attachment(self._world, one) | dimensions(self._world.files[one][1]) for one in files]
+        for one in attached:
+            del one["ephemeral"]
+        message = Message(self._world.new_id(), channel.id, person.user(), words, attachments=attached)
+        self._world.messages[message.id] = message
+        self._world.show(message, "MESSAGE_CREATE")
+        return message
 
     def answered(self, interaction: Interaction) -> None:
         """Note that the bot has acknowledged."""
@@ -132,11 +162,19 @@ class People:
         return True
 
     async def _send(
-        self, kind: int, person: Person, channel: Channel, data: Json, message: Message | None = None
+        self,
+        kind: int,
+        person: Person,
+        channel: Channel,
+        data: Json,
+        *,
+        source: Message | None = None,
+        opener: Interaction | None = None,
     ) -> Interaction:
         world = self._world
+        token = secrets.token_urlsafe(80)
         interaction = Interaction(
-            world.new_id(), secrets.token_urlsafe(80), kind, person, channel.id, world.now(), data, source=message
+            world.new_id(), token, kind, person, channel.id, world.now(), data, source=source, opener=opener
         )
         world.interactions[interaction.id] = interaction
         self._answered[interaction.id] = asyncio.Event()
@@ -147,27 +185,42 @@ class People:
             "token": interaction.token,
             "version": 1,
             "data": data,
-            "guild_id": world.guild_id,
-            "guild": {"id": world.guild_id, "locale": "en-US", "features": []},
-            "guild_locale": "en-US",
             "channel_id": channel.id,
-            "channel": channel.json(world.guild_id, 0) | {"permissions": str(int(person.permissions))},
-            "member": person.member(person.permissions),
             "locale": person.locale,
-            "app_permissions": str(int(MEMBER)),
             "entitlements": [],
-            "authorizing_integration_owners": {"0": world.guild_id},
-            "context": 0,
             "attachment_size_limit": world.upload_limit,
+            **self._where(person, channel),
         }
-        if message is not None:
-            payload["message"] = message.json()
-        await self._gateway.dispatch("INTERACTION_CREATE", payload)
+        if source is not None:
+            payload["message"] = source.json()
+        await self._gateway.dispatch("INTERACTION_CREATE", payload, channel.guild and channel.guild.id)
         if kind != AUTOCOMPLETE:
             watch = asyncio.create_task(self._watch(interaction), name=f"interaction-{interaction.id}")
             self._watches.add(watch)
             watch.add_done_callback(self._watches.discard)
         return interaction
+
+    def _where(self, person: Person, channel: Channel) -> Json:
+        """Return what an interaction says of its place and its person."""
+        guild, permissions = channel.guild, str(int(self._world.allowed(person, channel)))
+        if guild is None:
+            return {
+                "channel": channel.json() | {"recipients": [person.user()]},
+                "user": person.user(),
+                "app_permissions": str(int(self._world.bot.permissions & ~Permission.MANAGE_GUILD)),
+                "authorizing_integration_owners": {"0": "0"},
+                "context": 1,
+            }
+        return {
+            "guild_id": guild.id,
+            "guild": {"id": guild.id, "locale": "en-US", "features": []},
+            "guild_locale": "en-US",
+            "channel": channel.json() | {"permissions": permissions},
+            "member": guild.member(person, permissions=True),
+            "app_permissions": str(int(self._world.bot.permissions)),
+            "authorizing_integration_owners": {"0": guild.id},
+            "context": 0,
+        }
 
     async def _watch(self, interaction: Interaction) -> None:
         if not await self.acknowledged(interaction):
@@ -179,107 +232,3 @@ class People:
         for watch in list(self._watches):
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
-
-
-def _leaves(command: Json) -> list[Json]:
-    """Return a command itself, or its subcommands, each as a command of two words."""
-    subs = [option for option in command.get("options") or [] if option["type"] in (1, 2)]
-    if not subs:
-        return [command]
-    return [
-        {
-            **one,
-            "id": command["id"],
-            "path": [command["name"], one["name"]],
-            "name": f"{command['name']} {one['name']}",
-            "name_localizations": {
-                locale: f"{local} {(one.get('name_localizations') or {}).get(locale, one['name'])}"
-                for locale, local in (command.get("name_localizations") or {}).items()
-            },
-        }
-        for one in subs
-    ]
-
-
-def _called(command: Json, options: list[Json]) -> Json:
-    """Return the data of a command that was sent: a subcommand stands in its command as an option."""
-    given: Json = {"options": options} if options else {}
-    if "path" not in command:
-        return {"id": command["id"], "name": command["name"], "type": 1, **given}
-    first, second = command["path"]
-    return {"id": command["id"], "name": first, "type": 1, "options": [{"name": second, "type": 1, "options": options}]}
-
-
-def _names(thing: Json, locale: str) -> list[str]:
-    """Return the names by which a person may call a command or option."""
-    return list(dict.fromkeys([thing["name"], (thing.get("name_localizations") or {}).get(locale, thing["name"])]))
-
-
-def _offered(command: Json, person: Person, channel: Channel) -> bool:
-    needed = command.get("default_member_permissions")
-    if person.permissions & Permission.ADMINISTRATOR:
-        return not command.get("nsfw") or channel.nsfw
-    if needed is not None and (int(needed) == 0 or int(needed) & int(person.permissions) != int(needed)):
-        return False
-    return not command.get("nsfw") or channel.nsfw
-
-
-def _checked(command: Json, given: Json, world: World) -> list[Json]:
-    declared = {option["name"]: option for option in command.get("options") or []}
-    unknown = [name for name in given if name not in declared]
-    if unknown:
-        raise NotSent(f"{command['name']} has no option {unknown[0]}.")
-    missing = [name for name, option in declared.items() if option.get("required") and not given.get(name)]
-    if missing:
-        raise NotSent(f"{missing[0]}: this option is required.")
-    chosen = [(option, given[name]) for name, option in declared.items() if given.get(name) not in (None, "")]
-    return [
-        {"name": option["name"], "type": option["type"], "value": _typed(option, value, world)}
-        for option, value in chosen
-    ]
-
-
-def _typed(option: Json, value: Any, world: World) -> Any:
-    name, kind = option["name"], option["type"]
-    choices = option.get("choices")
-    if choices:
-        hit = next((one for one in choices if str(value) in (str(one["value"]), one["name"])), None)
-        if hit is None:
-            raise NotSent(f"{name}: choose one of the list.")
-        return hit["value"]
-    if kind == ATTACHMENT:
-        if str(value) not in world.files:
-            raise NotSent(f"{name}: there is no such file.")
-        return str(value)
-    if kind in (INTEGER, NUMBER):
-        try:
-            number = int(value) if kind == INTEGER else float(value)
-        except ValueError:
-            raise NotSent(f"{name}: a number is wanted.") from None
-        low, high = option.get("min_value", float("-inf")), option.get("max_value", float("inf"))
-        if not low <= number <= high:
-            raise NotSent(f"{name}: a number from {low} to {high} is wanted.")
-        return number
-    if kind == BOOLEAN:
-        return str(value).lower() in ("true", "1", "yes")
-    text = str(value)
-    low, high = option.get("min_length", 0), option.get("max_length", 6000)
-    if not low <= len(text) <= high:
-        raise NotSent(f"{name}: {low} to {high} characters are wanted.")
-    return text
-
-
-def _file(world: World, file_id: str) -> Json:
-    name, data = world.files[file_id]
-    url = f"{world.base_url}/attachments/0/{file_id}/{name}"
-    return {"id": file_id, "filename": name, "size": len(data), "url": url, "proxy_url": url, "ephemeral": True}
-
-
-def _filled(row: Json, fields: Json) -> Json:
-    if "component" in row:
-        inside = row["component"]
-        value = fields.get(inside["custom_id"], "")
-        return {"component": {"type": inside["type"], "custom_id": inside["custom_id"], "value": value}}
-    inside = row["components"][0]
-    value = fields.get(inside["custom_id"], "")
-    return {"components": [{"type": inside["type"], "custom_id": inside["custom_id"], "value": value}]}

@@ -14,7 +14,8 @@ from bot.sandbox.discord.control import Control, same_site
 from bot.sandbox.discord.faults import Buckets, json_answer, refusal
 from bot.sandbox.discord.gateway import Gateway
 from bot.sandbox.discord.interactions import People
-from bot.sandbox.discord.rest import BODY, FILES, Refused, Rest
+from bot.sandbox.discord.posting import BODY, FILES, Refused
+from bot.sandbox.discord.rest import Rest
 from bot.sandbox.discord.world import Call, World
 
 PAGE = Path(__file__).parents[1] / "page"
@@ -24,7 +25,8 @@ _TYPES = {
     ".mp4": "video/mp4", ".webm": "video/webm",
 }  # fmt: skip
 _PAGE_TYPES = {"index.html": "text/html", "page.js": "text/javascript", "cards.js": "text/javascript",
-               "command.js": "text/javascript", "page.css": "text/css"}  # fmt: skip
+               "command.js": "text/javascript", "menus.js": "text/javascript", "dialog.js": "text/javascript",
+               "page.css": "text/css"}  # fmt: skip
 _NO_TOKEN = ("/webhooks/", "/interactions/")
 
 
