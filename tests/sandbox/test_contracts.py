@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import json
 import sys
+from functools import cache
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ async def test_the_comfyui_contract() -> None:
     assert report["passed"] == 111
 
 
+@cache
 def _validator() -> Any:
     path = shared("discord", "specval.py")
     spec = importlib.util.spec_from_file_location("specval", path)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from bot.sandbox.discord.interactions import NotSent
 from bot.sandbox.discord.server import Discord, serving
-from tests.conftest import eventually
+from tests.conftest import SHARED, eventually
 from tests.person import Person, at_rest
 from tests.sandbox.clerk import Clerk, clerk_at
 from tests.sandbox.test_contracts import complaints
@@ -24,7 +24,8 @@ async def world() -> AsyncGenerator[Discord]:
     async with serving(enforce_limits=False) as standin:
         yield standin
         assert standin.world.unknown_routes == []
-        assert complaints(standin.world) == []
+        if SHARED.joinpath("discord").exists():
+            assert complaints(standin.world) == []
 
 
 @pytest.fixture

@@ -1,3 +1,6 @@
+import { MESSAGE, USER, menuButton } from "/menus.js";
+import { pickList } from "/page.js";
+
 // Messages as elements. Text goes in as text nodes; the only links are to the sandbox's own files.
 
 const MARKS = [
@@ -120,12 +123,23 @@ function control(message, item, click) {
     });
     return button;
   }
-  const select = element("select", "");
-  select.append(new Option(item.placeholder ?? "Choose", "", true, true));
-  select.append(...(item.options ?? []).map((option) => new Option(option.label, option.value)));
+  const select = pickList(item);
+  select.disabled = Boolean(item.disabled);
   select.dataset.key = item.custom_id ?? "";
-  select.addEventListener("change", () => click(message, item, [select.value]));
-  return select;
+  select.setAttribute("aria-label", item.placeholder ?? "Choose");
+  const send = () => {
+    const values = [...select.selectedOptions].map((one) => one.value).filter((one) => one !== "");
+    if (values.length) click(message, item, values);
+  };
+  if (!select.multiple) {
+    select.addEventListener("change", send);
+    return select;
+  }
+  const done = element("button", "s2", "Choose");
+  done.type = "button";
+  done.disabled = select.disabled;
+  done.addEventListener("click", send);
+  return element("span", "many", select, done);
 }
 
 // Components v1 (rows) and the containers of v2, as far as bots of this sandbox use them.
@@ -133,14 +147,37 @@ function component(message, item, context) {
   if (item.type === 1) return element("div", "row", ...item.components.map((one) => control(message, one, context.click)));
   if (item.type === 10) return element("div", "", ...lines(item.content));
   if (item.type === 12) return element("div", "files", ...item.items.map((one) => picture(galleryFile(one), context.view)));
+  if (item.type === 11) return element("div", "files", picture(galleryFile(item), context.view));
+  if (item.type === 13) return element("div", "files", file(named(item), context.view));
   if (item.type === 14) return element("hr", "");
   if (item.type === 9 || item.type === 17) {
     const box = element("div", item.type === 17 ? "embed" : "", ...item.components.map((one) => component(message, one, context)));
     if (item.accent_color) box.style.borderLeftColor = `#${item.accent_color.toString(16).padStart(6, "0")}`;
-    if (item.accessory) box.append(component(message, { type: 1, components: [item.accessory] }, context));
+    if (item.accessory) box.append(accessory(message, item.accessory, context));
+    if (item.spoiler) return spoilerBox(box);
     return box;
   }
   return element("span", "");
+}
+
+function accessory(message, item, context) {
+  return component(message, item.type === 2 ? { type: 1, components: [item] } : item, context);
+}
+
+function spoilerBox(box) {
+  const reveal = element("button", "more", "Spoiler: show");
+  reveal.type = "button";
+  box.hidden = true;
+  reveal.addEventListener("click", () => {
+    box.hidden = false;
+    reveal.remove();
+  });
+  return element("div", "", reveal, box);
+}
+
+function named(item) {
+  const { url, content_type } = item.file;
+  return { url, content_type, filename: item.name ?? "file", size: item.size ?? 0 };
 }
 
 function galleryFile(item) {
@@ -155,6 +192,13 @@ function embed(item) {
   return box;
 }
 
+// A person's name; where the menu has commands for people, it opens it.
+function who(person, name, className, key) {
+  const button = menuButton(USER, person.id, name, className);
+  if (button) button.dataset.key = key;
+  return button ?? element("span", className, name);
+}
+
 export function messageItem({ message, ephemeral, pings }, context) {
   const item = element("li", "message");
   item.dataset.id = message.id;
@@ -163,17 +207,27 @@ export function messageItem({ message, ephemeral, pings }, context) {
   const name = message.author.global_name ?? message.author.username;
   const avatar = element("span", "avatar", name[0]);
   avatar.setAttribute("aria-hidden", "true");
-  const head = element("div", "", element("span", "by", name));
+  const head = element("div", "", who(message.author, name, "by", "author"));
   if (message.author.bot) head.append(element("span", "tag", "APP"));
   head.append(element("time", "when", new Date(message.timestamp).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
   item.append(avatar);
   const user = message.interaction_metadata?.user;
-  if (user) item.append(element("div", "used", `${user.global_name} used ${message.type === 19 ? "a button" : "a command"}`));
+  if (user) {
+    const by = who(user, user.global_name ?? user.username, "name", "user");
+    item.append(element("div", "used", by, ` used ${message.type === 19 ? "a button" : "a command"}`));
+  }
   item.append(head);
+  const apps = menuButton(MESSAGE, message.id, "⋯", "apps");
+  if (apps) {
+    apps.setAttribute("aria-label", "Apps");
+    apps.dataset.key = "apps";
+    item.append(apps);
+  }
   if (message.flags & 128) item.append(element("div", "thinking", `${name} is thinking`));
   else item.append(...lines(message.content));
   item.append(...message.embeds.map(embed));
-  if (message.attachments.length) item.append(element("div", "files", ...message.attachments.map((one) => file(one, context.view))));
+  const layout = message.flags & 32768; // components v2: files are shown where the layout names them
+  if (message.attachments.length && !layout) item.append(element("div", "files", ...message.attachments.map((one) => file(one, context.view))));
   item.append(...message.components.map((one) => component(message, one, context)));
   if (ephemeral) item.append(element("div", "only", "👁 Only you can see this"));
   return item;

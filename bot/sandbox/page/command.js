@@ -1,8 +1,7 @@
 // The entry: plain talk, or a slash command with its options as chips. Everything works by keyboard.
-import { call, commandsHere, localeOf, notice, upload } from "/page.js";
+import { call, choosing, commandsHere, local, notice, pickable, upload } from "/page.js";
 
-const ATTACHMENT = 11, BOOLEAN = 5;
-const local = (thing, what) => thing[`${what}_localizations`]?.[localeOf()] ?? thing[what];
+const ATTACHMENT = 11, BOOLEAN = 5, PICKED = [6, 7, 8, 9];
 
 export class Composer {
   constructor(form, offers) {
@@ -101,6 +100,7 @@ export class Composer {
       select.append(...choices.map((one) => new Option(local(one, "name"), one.value)));
       return select;
     }
+    if (PICKED.includes(option.type)) return choosing(pickable(option.type, option.channel_types));
     const input = document.createElement("input");
     input.type = option.type === ATTACHMENT ? "file" : "text";
     if (option.max_length) input.maxLength = option.max_length;

@@ -1,9 +1,13 @@
 // The page's state and its way to the stand-in. Everything shown is set as text, never as markup.
 import { messageItem } from "/cards.js";
 import { Composer } from "/command.js";
+import { openDialog } from "/dialog.js";
+import { closeMenu } from "/menus.js";
 
 const find = (id) => document.getElementById(id);
-const state = { person: null, people: [], channel: null, channels: [], commands: {}, messages: new Map(), bot: null };
+export const state = {
+  person: null, people: [], guilds: [], channel: null, channels: [], commands: {}, menus: {}, messages: new Map(),
+};
 let socket = null;
 
 export async function call(path, body) {
@@ -30,6 +34,52 @@ export function notice(words) {
 
 export const commandsHere = () => state.commands[state.channel] ?? [];
 export const localeOf = () => state.people.find((one) => one.id === state.person)?.locale ?? "en-US";
+export const local = (thing, what) => thing[`${what}_localizations`]?.[localeOf()] ?? thing[what];
+
+const guildHere = () => {
+  const guild = state.channels.find((one) => one.id === state.channel)?.guild;
+  return state.guilds.find((one) => one.id === guild) ?? { members: [], roles: [] };
+};
+
+// The people, channels or roles of here, for an option of type 6 to 9; each list is told apart by its group.
+export function pickable(kind, channelTypes) {
+  const guild = guildHere();
+  const members = guild.members.map((one) => ({ label: one.name, value: one.id, group: "Members" }));
+  const roles = guild.roles.map((one) => ({ label: one.name, value: one.id, group: "Roles" }));
+  if (kind === 7) {
+    const fits = (one) => one.guild === guild.id && (!channelTypes?.length || channelTypes.includes(one.type));
+    return state.channels.filter(fits).map((one) => ({ label: `#${one.name}`, value: one.id, group: "Channels" }));
+  }
+  return kind === 6 ? members : kind === 8 ? roles : [...members, ...roles];
+}
+
+const OF_SELECT = { 5: 6, 6: 8, 7: 9, 8: 7 };
+
+// A select for a component of types 3, 5 to 8, 21 or 22; the first choice is none where one may be chosen.
+export function pickList(item) {
+  const kind = OF_SELECT[item.type];
+  return choosing(kind ? pickable(kind, item.channel_types) : item.options, {
+    many: (item.max_values ?? (item.type === 22 ? item.options.length : 1)) > 1,
+    none: item.placeholder ?? "Choose",
+  });
+}
+
+export function choosing(choices, { many = false, none = "Choose" } = {}) {
+  const select = document.createElement("select");
+  select.multiple = many;
+  if (!many) select.append(new Option(none, ""));
+  const groups = [...new Set(choices.map((one) => one.group ?? ""))];
+  for (const group of groups) {
+    const place = groups.length > 1 ? document.createElement("optgroup") : select;
+    if (place !== select) {
+      place.label = group;
+      select.append(place);
+    }
+    const own = choices.filter((one) => (one.group ?? "") === group);
+    place.append(...own.map((one) => new Option(one.label, one.value, one.default, one.default)));
+  }
+  return select;
+}
 
 async function click(message, item, values = []) {
   notice("");
@@ -78,9 +128,10 @@ function view(attachment) {
 }
 
 function showChannel(id) {
+  closeMenu();
   state.channel = id;
   const channel = state.channels.find((one) => one.id === id);
-  find("channel-name").textContent = `# ${channel.name}`;
+  find("channel-name").textContent = `${channel.parent ? "↳" : "#"} ${channel.name}`;
   find("topic").textContent = channel.topic;
   for (const button of find("channels").querySelectorAll("button")) {
     if (button.dataset.id === id) button.setAttribute("aria-current", "page");
@@ -92,26 +143,60 @@ function showChannel(id) {
   composer.reset();
 }
 
-function showSnapshot(data) {
-  Object.assign(state, { people: data.people, channels: data.channels, commands: data.commands, bot: data.bot });
-  state.person = data.person;
-  sessionStorage.setItem("person", data.person);
-  state.messages = new Map(data.messages.map((entry) => [entry.message.id, entry]));
+// Channels under their guild, threads under their channel, direct messages last.
+function showPlaces() {
+  const items = [];
+  const heading = (text) => {
+    const item = document.createElement("li");
+    item.className = "place";
+    item.textContent = text;
+    items.push(item);
+  };
+  const list = (channels) => channels.forEach((channel) => {
+    items.push(channelItem(channel));
+    list(state.channels.filter((one) => one.parent === channel.id));
+  });
+  for (const place of [...state.guilds, { id: null, name: "Direct messages" }]) {
+    const own = state.channels.filter((one) => one.guild === place.id && !one.parent);
+    if (own.length) heading(place.name);
+    list(own);
+  }
+  find("channels").replaceChildren(...items);
+}
+
+function channelItem(channel) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = channel.name;
+  button.dataset.id = channel.id;
+  const kinds = { private: channel.private, nsfw: channel.nsfw, thread: channel.parent };
+  button.className = Object.keys(kinds).filter((kind) => kinds[kind]).join(" ");
+  button.addEventListener("click", () => showChannel(channel.id));
+  item.append(button);
+  return item;
+}
+
+function showPeople() {
   const person = find("person");
-  person.replaceChildren(...data.people.map((one) => new Option(one.display, one.id, false, one.id === data.person)));
-  find("channels").replaceChildren(
-    ...data.channels.map((channel) => {
-      const item = document.createElement("li");
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = channel.name;
-      button.dataset.id = channel.id;
-      button.className = channel.private ? "private" : channel.nsfw ? "nsfw" : "";
-      button.addEventListener("click", () => showChannel(channel.id));
-      item.append(button);
-      return item;
+  person.replaceChildren(
+    ...state.guilds.map((guild) => {
+      const group = document.createElement("optgroup");
+      group.label = guild.name;
+      const own = state.people.filter((one) => one.home === guild.id);
+      group.append(...own.map((one) => new Option(one.display, one.id, false, one.id === state.person)));
+      return group;
     }),
   );
+}
+
+function showSnapshot(data) {
+  const { people, guilds, channels, commands, menus } = data;
+  Object.assign(state, { people, guilds, channels, commands, menus, person: data.person });
+  sessionStorage.setItem("person", data.person);
+  state.messages = new Map(data.messages.map((entry) => [entry.message.id, entry]));
+  showPeople();
+  showPlaces();
   showBot(data.online);
   showChannel(data.channels.some((one) => one.id === state.channel) ? state.channel : data.channels[0].id);
 }
@@ -120,42 +205,18 @@ function showBot(online) {
   find("bot").textContent = online ? "The bot is online." : "The bot is away.";
 }
 
-function openModal({ interaction, modal }) {
-  const dialog = find("modal");
-  const form = dialog.querySelector("form");
-  const title = document.createElement("h2");
-  title.textContent = modal.title;
-  const fields = modal.components.map((row) => row.component ?? row.components[0]);
-  const inputs = fields.map((field, index) => {
-    const label = document.createElement("label");
-    label.textContent = modal.components[index].label ?? field.label ?? field.custom_id;
-    const input = document.createElement(field.style === 2 ? "textarea" : "input");
-    input.value = field.value ?? "";
-    input.required = field.required !== false;
-    input.maxLength = field.max_length ?? 4000;
-    input.placeholder = field.placeholder ?? "";
-    input.id = `field-${index}`;
-    label.htmlFor = input.id;
-    return [field.custom_id, label, input];
-  });
-  const send = document.createElement("button");
-  send.className = "send";
-  send.textContent = "Submit";
-  form.replaceChildren(title, ...inputs.flatMap(([, label, input]) => [label, input]), send);
-  form.onsubmit = () => {
-    const values = Object.fromEntries(inputs.map(([id, , input]) => [id, input.value]));
-    call("submit", { interaction, fields: values }).catch((fault) => notice(fault.message));
-  };
-  dialog.showModal();
+function showCommands({ commands, menus }) {
+  Object.assign(state, { commands, menus });
+  for (const entry of state.messages.values()) put(entry);
 }
 
 function hear(data) {
   if (data.event === "SNAPSHOT") showSnapshot(data);
   else if (data.event === "MESSAGE_CREATE" || data.event === "MESSAGE_UPDATE") put(data);
   else if (data.event === "MESSAGE_DELETE") drop(data.id);
-  else if (data.event === "COMMANDS") state.commands = data.commands;
+  else if (data.event === "COMMANDS") showCommands(data);
   else if (data.event === "INTERACTION_FAILED") notice(data.words);
-  else if (data.event === "MODAL") openModal(data);
+  else if (data.event === "MODAL") openDialog(data);
   else if (data.event === "BOT") showBot(data.online);
 }
 
