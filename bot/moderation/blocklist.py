@@ -15,6 +15,7 @@ WORD_LETTERS = 100
 
 _FREE_KANA = 3
 """Kana from which on hiragana and katakana are the same: エロ is not within 消えろ."""
+_KANA = frozenset([Kind.KATAKANA, Kind.HIRAGANA])
 _SEVERITY = (WordMode.STRIKE, WordMode.REFUSE, WordMode.HOLD)
 
 
@@ -65,7 +66,7 @@ def fault_of(text: str) -> str | None:
         return "empty"
     if len(text) > WORD_LETTERS:
         return "too_long"
-    return None if any(glyph.kind.is_solid for glyph in glyphs(_bare(text))) else "no_letters"
+    return None if any(glyph.is_solid for glyph in glyphs(_bare(text))) else "no_letters"
 
 
 def _stars(text: str) -> tuple[bool, bool]:
@@ -81,9 +82,10 @@ def _patterns(text: str, number: int) -> list[Pattern]:
     """Return an entry's patterns: as written, and for long kana words also without what prolongs them."""
     row, _ = shortened(glyphs(_bare(text)))
     row = _trimmed(row)
-    is_katakana = all(glyph.kind is Kind.KATAKANA for glyph in row)
+    kinds = {glyph.kind for glyph in row}
+    is_kana = kinds == {Kind.KATAKANA} or (kinds <= _KANA and len(row) >= _FREE_KANA)
     left, right = (
-        Edge.FREE if star or (end.kind.is_cjk and not is_katakana) else Edge.KANA if is_katakana else Edge.WORD
+        Edge.FREE if star or (end.is_cjk and not is_kana) else Edge.KANA if is_kana else Edge.WORD
         for star, end in zip(_stars(text), (row[0], row[-1]), strict=True)
     )
     rows = {_keys(row)}
@@ -101,7 +103,7 @@ def _trimmed(row: Sequence[Glyph]) -> list[Glyph]:
         glyph = row[at]
         before = max(index for index in solid if index <= at)
         after = min(index for index in solid if index >= at)
-        if _is_kept(glyph) or not (row[before].kind.is_cjk or row[after].kind.is_cjk):
+        if _is_kept(glyph) or not (row[before].is_cjk or row[after].is_cjk):
             kept.append(glyph)
     return kept
 
@@ -111,7 +113,7 @@ def _is_kept(glyph: Glyph) -> bool:
 
 
 def _keys(row: Sequence[Glyph]) -> tuple[str, ...]:
-    free = sum(glyph.kind in (Kind.KATAKANA, Kind.HIRAGANA) for glyph in row) >= _FREE_KANA
+    free = sum(glyph.kind in _KANA for glyph in row) >= _FREE_KANA
     keys: list[str] = []
     for glyph in row:
         key = glyph.literal if _is_kept(glyph) else GAP
@@ -147,8 +149,8 @@ def _occurrences(line: str, word: str) -> Iterator[int]:
 def _is_whole(reading: Reading, start: int, end: int, stars: tuple[bool, bool]) -> bool:
     """Whether a stretch of a text is a word of its own, as far as its stars ask for it."""
     left, right = stars
-    begins = left or reading.glyphs[start].kind.is_cjk or reading.starts[start] is Border.FULL
-    ends = right or reading.glyphs[end].kind.is_cjk or reading.ends[end] is Border.FULL
+    begins = left or reading.glyphs[start].is_cjk or reading.starts[start] is Border.FULL
+    ends = right or reading.glyphs[end].is_cjk or reading.ends[end] is Border.FULL
     return begins and ends
 
 

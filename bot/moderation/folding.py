@@ -1,5 +1,6 @@
 """What a character says, however it is dressed: a text becomes a row of glyphs, each with every way to read it."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +14,7 @@ _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 _VOICED = "\u3099\u309a"
 """Dakuten and handakuten: not decoration, but what makes か into が."""
 _SPACED_VOICED = str.maketrans("゛゜", _VOICED)
+_TORN_VOICED = re.compile(f"([ぁ-ヺ])([^\\w{_VOICED}]{{1,3}})([{_VOICED}])")
 _ACCENTS = ((0x300, 0x36F), (0x483, 0x489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE00, 0xFE2F))
 _APART = {"æ": "ae", "œ": "oe", "ĳ": "ij", "ʤ": "dz", "ʣ": "dz", "ʦ": "ts", "ʧ": "ts", "ы": "bi", "ю": "io"}
 _SMALL = str.maketrans("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわかけアイウエオツヤユヨワカケ")
@@ -37,11 +39,6 @@ class Kind(IntEnum):
     SPACE = 8
 
     @property
-    def is_solid(self) -> bool:
-        """Whether it is a letter or a digit whatever stands beside it."""
-        return self <= Kind.HAN
-
-    @property
     def is_cjk(self) -> bool:
         """Whether it is a letter of a writing without spaces."""
         return Kind.KATAKANA <= self <= Kind.HAN
@@ -54,6 +51,10 @@ class Glyph:
     literal: str
     readings: tuple[str, ...]
     kind: Kind
+    is_solid: bool
+    """It is a letter or a digit whatever stands beside it."""
+    is_cjk: bool
+    """It is a letter of a writing without spaces."""
     is_upper: bool = False
     is_stretch: bool = False
     """A small vowel or つ, which prolongs a word and does not change it."""
@@ -65,7 +66,8 @@ def plain(text: str) -> str:
     Upper and lower case stay. Applied again it changes nothing.
     """
     seen = "".join(char for char in text.translate(_SPACED_VOICED) if not _is_invisible(char))
-    bare = unicodedata.normalize("NFC", _without_accents("".join(_unfolded(char) for char in seen)))
+    bare = _without_accents("".join(_unfolded(char) for char in seen))
+    bare = unicodedata.normalize("NFC", _TORN_VOICED.sub(r"\1\3\2", bare))
     return unicodedata.normalize("NFC", bare.replace(_VOICED[0], "").replace(_VOICED[1], ""))
 
 
@@ -85,8 +87,8 @@ def hiragana(letter: str) -> str:
     return letter.translate(_TO_HIRAGANA)
 
 
-_LONG_VOWEL = Glyph("ー", ("ー",), Kind.KATAKANA)
-_WAVE = Glyph("ー", ("ー",), Kind.SIGN)
+_LONG_VOWEL = Glyph("ー", ("ー",), Kind.KATAKANA, is_solid=True, is_cjk=True)
+_WAVE = Glyph("ー", ("ー",), Kind.SIGN, is_solid=False, is_cjk=False)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -97,18 +99,26 @@ def _glyphs_of(char: str) -> tuple[Glyph, ...]:
 
 
 def _glyph(letter: str, *, is_upper: bool, whole: str) -> Glyph:
-    kind = kind_of(letter)
+    kind, literal = kind_of(letter), letter
     if kind.is_cjk:
-        full = letter.translate(_SMALL)
-        return Glyph(full, tuple(dict.fromkeys((full, hiragana(full)))), kind, is_stretch=letter in _STRETCHES)
-    if kind is Kind.SPACE:
-        return Glyph(" ", (), kind)
-    if kind is Kind.DIGIT:
-        letter = str(unicodedata.digit(letter, letter))
-    like = letters_like(letter) or letters_like(whole)
-    if like and unicodedata.category(letter) == "So" and letter not in LEET:
-        kind = Kind.ALPHABET
-    return Glyph(letter, (letter, *like), kind, is_upper)
+        literal = letter.translate(_SMALL)
+        also = hiragana(literal)
+    elif kind is Kind.SPACE:
+        literal, also = " ", ""
+    else:
+        literal = str(unicodedata.digit(letter, letter)) if kind is Kind.DIGIT else letter
+        also = letters_like(literal) or letters_like(whole)
+        if also and unicodedata.category(letter) == "So" and letter not in LEET:
+            kind = Kind.ALPHABET
+    return Glyph(
+        literal=literal,
+        readings=tuple(dict.fromkeys((literal, *also))),
+        kind=kind,
+        is_solid=kind <= Kind.HAN,
+        is_cjk=kind.is_cjk,
+        is_upper=is_upper,
+        is_stretch=letter in _STRETCHES,
+    )
 
 
 @lru_cache(maxsize=1 << 14)

@@ -20,13 +20,15 @@ _ORDINARY = frozenset(
     nod nor not now nun nut oak odd off oil old one orb ore our out owl own pad pan paw pay pea pen pet pie pig pin pit
     pop pot pub put rag ram ran rat raw ray red rib rid rim rip rob rod row rub rug run sad sat saw say sea see set she
     shy sin sip sir sit six ski sky son sow spa spy sum sun tab tag tan tap tar tax tea ten the tie tin tip toe ton too
-    top toy try tub two use van vet vow war was wax way web wed wet who why wig win won yes yet you zen zip zoo""".split()
+    top toy try tub two use van vet vow war was wax way web wed wet who why wig win won yes yet you zen zip zoo
+    ex co non pre sub pro bio geo eco neo""".split()
 )
 """Words of two and three letters that stand between other words without hiding anything."""
 _AROUND = frozenset(["a", "i", "u", "my", "me", "you", "your", "the", "him", "her", "them", "off"])
 """What may stand before or behind a word that is spelled out letter by letter, spelled out itself."""
-_CLAUSE = frozenset(".,;:!?\n\r")
-_LIST = frozenset("、。，,.;:・/|()[]{}<>「」\n\r")
+_CLAUSE = frozenset(".,;:!?")
+_COMMA = frozenset("、。，,;")
+_LIST = frozenset(".:・/|()[]{}<>「」") | _COMMA
 
 Skip = int
 NEVER, DEEP, ALWAYS = 0, 1, 2
@@ -47,8 +49,8 @@ class Fragment:
 
     @property
     def is_lone(self) -> bool:
-        """Whether it is one letter by itself."""
-        return self.start == self.end
+        """Whether it is one letter by itself, digits behind it not counted; but v2 is a version."""
+        return self.start == self.end or (self.text[0] != "v" and self.text[1:].isdigit() and not self.is_digits)
 
     @property
     def is_digits(self) -> bool:
@@ -90,8 +92,8 @@ def gap_between(row: Sequence[Glyph], left: Fragment, right: Fragment, *, in_run
 
 
 def stands_off(letters: str) -> bool:
-    """Whether spelled-out letters beside a spelled-out word are a word of their own: `i`, `you`, a digit, or nothing."""
-    return not letters or letters in _AROUND or (len(letters) == 1 and letters.isdigit())
+    """Whether spelled-out letters beside a spelled-out word are a word of their own: `i`, `you`, digits, or nothing."""
+    return not letters or letters in _AROUND or letters.isdigit()
 
 
 def is_apostrophe(row: Sequence[Glyph], at: int) -> bool:
@@ -119,21 +121,23 @@ def _cjk_gap(row: Sequence[Glyph], left: Fragment, right: Fragment) -> Skip:
     """Spaces mean little here, but a list's marks and a compound on both sides make two words of it."""
     if left.is_lone or right.is_lone:
         return ALWAYS
-    if any(glyph.literal in _LIST for glyph in row[left.end + 1 : right.start]):
-        return DEEP
-    around = (row[left.end - 1], row[left.end], row[right.start], row[right.start + 1])
-    return DEEP if all(glyph.kind is Kind.HAN for glyph in around) else ALWAYS
+    left_is_one = row[left.end - 1].kind is not row[left.end].kind
+    right_is_one = row[right.start].kind is not row[right.start + 1].kind
+    gap = {glyph.literal for glyph in row[left.end + 1 : right.start]}
+    if _COMMA & gap:
+        return ALWAYS if left_is_one and right_is_one else DEEP
+    if left_is_one or right_is_one:
+        return ALWAYS
+    return DEEP if _LIST & gap or row[left.end].kind is row[right.start].kind is Kind.HAN else ALWAYS
 
 
 def _is_wordy(row: Sequence[Glyph], at: int) -> bool:
-    """Letters and digits; a strong sign that touches one; any sign for letters that stands alone between spaces."""
+    """Letters, digits and strong signs; any sign for letters that stands alone between spaces."""
     glyph = row[at]
-    if glyph.kind.is_solid:
+    if glyph.kind <= Kind.STRONG:
         return True
     before = row[at - 1].kind if at else Kind.SPACE
     after = row[at + 1].kind if at + 1 < len(row) else Kind.SPACE
-    if glyph.kind is Kind.STRONG and (before <= Kind.STRONG or after <= Kind.STRONG):
-        return True
     return before is after is Kind.SPACE and (len(glyph.readings) > 1 or glyph.literal == "*")
 
 
@@ -141,7 +145,7 @@ def _goes_on(row: Sequence[Glyph], at: int) -> bool:
     """Whether a glyph belongs to the fragment before it: no change between alphabet and CJK, apostrophes within."""
     if row[at].kind is Kind.SIGN:
         return is_apostrophe(row, at)
-    return _is_wordy(row, at) and row[at].kind.is_cjk == row[at - 1].kind.is_cjk
+    return _is_wordy(row, at) and row[at].is_cjk == row[at - 1].is_cjk
 
 
 def _fragment(row: Sequence[Glyph], start: int, end: int) -> Fragment:

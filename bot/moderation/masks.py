@@ -42,9 +42,9 @@ def contextual_readings(row: Sequence[Glyph], at: int) -> tuple[str, ...]:
     glyph = row[at]
     if glyph.kind is not Kind.SIGN or len(glyph.readings) < 2:
         return glyph.readings if glyph.kind is not Kind.SPACE else ()
-    if glyph.literal in _NEEDS_MORE and not _touches_letter_after(row, at):
+    if glyph.literal in _NEEDS_MORE and not _leads_on(row, at):
         return ()
-    if glyph.literal == "+" and not _is_letter(row, at - 1):
+    if glyph.literal == "+" and _is_letter(row, at + 1) and (at == 0 or row[at - 1].kind is Kind.SPACE):
         return ()
     if glyph.literal in _OPENING and not _is_letter(row, at - 1) and _is_closed(row, at):
         return ()
@@ -107,14 +107,19 @@ def _is_lone(row: Sequence[Glyph], at: int) -> bool:
 def _is_note(row: Sequence[Glyph], at: int) -> bool:
     """C#, F#m: a sharp behind a note."""
     note = _is_letter(row, at - 1) and row[at - 1].literal in "abcdefg" and not _is_letter(row, at - 2)
-    return note and (not _is_letter(row, at + 1) or row[at + 1].literal == "m")
-
-
-def _touches_letter_after(row: Sequence[Glyph], at: int) -> bool:
-    sign = row[at].literal
-    while at < len(row) and row[at].literal == sign:
+    if at + 1 < len(row) and row[at + 1].literal == "m":
         at += 1
-    return at < len(row) and row[at].kind <= Kind.STRONG
+    return note and not _is_letter(row, at + 1) and (at + 1 == len(row) or row[at + 1].literal != "#")
+
+
+def _leads_on(row: Sequence[Glyph], at: int) -> bool:
+    """Whether a letter follows without a space, or the sign stands all by itself."""
+    after = at + 1
+    while after < min(len(row), at + _STARS) and row[after].kind is Kind.SIGN and row[after].literal != "+":
+        after += 1
+    if after < len(row) and row[after].kind is not Kind.SPACE:
+        return True
+    return after == at + 1 and 0 < at and row[at - 1].kind is Kind.SPACE
 
 
 def _is_closed(row: Sequence[Glyph], at: int) -> bool:
@@ -134,11 +139,11 @@ def _length(row: Sequence[Glyph], at: int) -> int:
 
 
 def _is_letter(row: Sequence[Glyph], at: int) -> bool:
-    return 0 <= at < len(row) and row[at].kind.is_solid
+    return 0 <= at < len(row) and row[at].is_solid
 
 
 def _cjk(row: Sequence[Glyph], at: int) -> bool:
-    return 0 <= at < len(row) and row[at].kind.is_cjk
+    return 0 <= at < len(row) and row[at].is_cjk
 
 
 def _alphabetic(row: Sequence[Glyph], at: int) -> bool:

@@ -52,6 +52,9 @@ def read(text: str) -> Reading:
     """Return a text as the matcher reads it; time and size grow with the text's length alone."""
     row, optional = shortened(glyphs(text))
     pieces = fragments(row)
+    for piece in pieces:
+        for at in _doubled(row, piece):
+            optional[at] = True
     runs = _runs(pieces)
     skips = _skips(row, pieces, runs, optional)
     starts, ends = _borders(row, optional)
@@ -124,10 +127,12 @@ def _skips(
         for at in range(left.end + 1, right.start):
             skips[at] = skip
     for piece in pieces:
-        if piece.start in spelled and row[piece.start].kind is Kind.SIGN:
+        at = piece.end + 1
+        while at < len(row) and row[at].kind is Kind.SIGN and not piece.kinds[1].is_cjk:
+            skips[at] = ALWAYS  # up to a space, signs always may part letters
+            at += 1
+        if piece.start in spelled and (row[piece.start].kind is Kind.SIGN or row[piece.start].literal == "ー"):
             skips[piece.start] = ALWAYS
-        for at in _doubled(row, piece):
-            skips[at] = ALWAYS
     return skips
 
 
@@ -208,7 +213,7 @@ def _close_runs(
 ) -> None:
     """Let words begin and end within spelled-out letters only at wider gaps and beside little words."""
     for word in _spelled_words(run):
-        letters = "".join(piece.text for piece in word)
+        letters = "".join(piece.text[0] for piece in word)
         for nth, piece in enumerate(word):
             at = piece.start
             if not stands_off(letters[:nth]):
