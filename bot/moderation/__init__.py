@@ -1,0 +1,1 @@
+"""The gate: what members may ask for and may be shown."""

@@ -1,0 +1,80 @@
+"""Which characters pass for which: look-alikes of other scripts, letters in boxes, leetspeak, letters turned around."""
+
+import json
+import unicodedata
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import cast
+
+LEET = {
+    **{"0": "o", "1": "il", "2": "z", "3": "e", "4": "a", "5": "s", "6": "gb", "7": "tl", "8": "b", "9": "gq"},
+    **{"@": "a", "$": "s", "€": "e", "£": "l", "¥": "y", "¢": "c", "§": "s", "₩": "w", "฿": "b", "₿": "b", "₵": "c"},
+    **{"¡": "i", "!": "il", "|": "il", "+": "t", "(": "c", "<": "c", "∂": "d", "√": "v", "©": "c", "®": "r"},
+    **{"○": "o", "●": "o", "◯": "o", "◎": "o", "〇": "o", "⭕": "o", "❌": "x", "✖": "x", "✕": "x", "×": "x", "💲": "s"},
+    "z": "s",
+}
+"""One character that is typed for another: every reading of it besides itself."""
+SPELLED = {
+    **{"vv": "w", "uu": "w", "ph": "f", "()": "o", "[]": "o", "\\/\\/": "w", "\\/": "v", "/\\/\\": "m", "|\\/|": "m"},
+    **{"/\\": "a", "/-\\": "a", "|-|": "h", "|\\|": "n", "|<": "k", "|)": "d", "|>": "p", "|3": "b", "13": "b"},
+}
+"""Several characters that are typed for one letter."""
+_LOOSE = {
+    **{"и": "nu", "я": "r", "в": "b", "н": "hn", "к": "k", "м": "m", "т": "t", "п": "n", "ш": "w", "щ": "w"},
+    **{"ь": "b", "ъ": "b", "з": "e", "ч": "y", "ц": "u", "л": "n", "д": "d", "ж": "x", "э": "e", "ф": "o"},
+    **{"α": "a", "β": "b", "δ": "d", "ε": "e", "ζ": "z", "η": "n", "θ": "o", "ι": "i", "κ": "k", "λ": "l", "μ": "mu"},
+    **{"ν": "vn", "π": "n", "ρ": "pr", "σ": "os", "ς": "s", "τ": "t", "υ": "uv", "χ": "x", "ω": "wo", "ξ": "e"},
+    **{"ʃ": "s", "ʒ": "z", "ə": "e", "ð": "d", "þ": "p", "ƨ": "s", "ɩ": "i", "ʋ": "v", "ꮯ": "c", "ҝ": "k", "ø": "o"},
+}
+"""What the tables of exact look-alikes leave out because it only resembles."""
+_TURNED = str.maketrans("ɐqɔpǝɟƃɥıᴉɾʞlɯuodbɹsʇnʌʍxʎz", "abcdefghiijklmnopqrstuvwxyz")
+_ONLY_TURNED = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
+_ASCII = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@lru_cache(maxsize=1 << 14)
+def letters_like(char: str) -> str:
+    """Return the ASCII letters and digits that a character passes for, itself not among them."""
+    found = LEET.get(char, "") + _LOOSE.get(char, "")
+    if not char.isascii():
+        found += _exact().get(char, "") + _named(char)
+    return "".join(dict.fromkeys(letter for letter in found if letter != char))
+
+
+def boxed_letters(char: str) -> str:
+    """Return the letters of a sign that shows several (🆗, 🆒, 🆎), or nothing."""
+    name = unicodedata.name(char, "")
+    for start in ("NEGATIVE SQUARED ", "SQUARED "):
+        tail = name.removeprefix(start)
+        if tail != name and tail.isascii() and tail.isalpha() and 1 < len(tail) < 5:
+            return tail.lower()
+    return ""
+
+
+def turned_around(text: str) -> str | None:
+    """Return a text written upside down as it is meant, or None when nothing in it stands on its head."""
+    if _ONLY_TURNED.isdisjoint(text):
+        return None
+    return text[::-1].translate(_TURNED)
+
+
+def _named(char: str) -> str:
+    """The letter that the character's name ends with: `Latin small letter O with stroke`, `regional indicator …`."""
+    name = unicodedata.name(char, "")
+    last = name.partition(" WITH ")[0].rpartition(" ")[2].lower()
+    return last if len(last) == 1 and last.isascii() and ("LATIN" in name or "REGIONAL INDICATOR" in name) else ""
+
+
+@cache
+def _exact() -> dict[str, str]:
+    """Unicode's table of confusable characters, turned around: a character that is no ASCII → what it looks like."""
+    source = files("confusable_homoglyphs").joinpath("confusables.json").read_text(encoding="utf-8")
+    table = cast("dict[str, list[dict[str, str]]]", json.loads(source))
+    found: dict[str, str] = {}
+    for letter in _ASCII + _ASCII[:26].upper():
+        for twin in table.get(letter, ()):
+            char = twin["c"].strip("\u200e")
+            if len(char) == 1 and not char.isascii():
+                for form in {char, char.lower(), char.casefold()}:
+                    found[form] = found.get(form, "") + letter.lower()
+    return found
