@@ -58,16 +58,6 @@ def playable(data: bytes, limit: int) -> tuple[bytes, str] | None:
     return next((one for one in _moving(data) if len(one[0]) <= limit), None)
 
 
-def without_metadata(data: bytes) -> bytes:
-    """Return a still PNG without its text chunks; every other file as it is."""
-    if picture_ending(data) != "png" or is_moving(data):
-        return data
-    with Image.open(io.BytesIO(data)) as opened:
-        out = io.BytesIO()
-        opened.convert(opened.mode).save(out, "PNG")
-        return out.getvalue()
-
-
 def video(data: bytes, ending: str, limit: int) -> bytes | None:
     """Return a video as MP4 in at most `limit` bytes; None without ffmpeg, or if that cannot be done."""
     with TemporaryDirectory(prefix="easel-video-") as folder:
