@@ -1,4 +1,4 @@
-"""Taking out of files how they were made. Pictures lose parts by their bytes and keep all pixels; ffmpeg copies the rest.
+"""Taking out of files how they were made. Pictures lose parts by their bytes, and no pixel; ffmpeg copies the rest.
 
 Pillow would write everything anew: JPEG and WebP with loss, 16-bit PNG with half its depth, GIF with other frames.
 CPU-bound: call in a thread.

@@ -5,6 +5,7 @@ import re
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from PIL import Image, ImageFilter, ImageOps
 
@@ -155,7 +156,8 @@ def _upright(opened: Image.Image) -> Image.Image:
     has_alpha = "A" in opened.getbands() or "transparency" in opened.info
     picture = ImageOps.exif_transpose(opened).convert("RGBA" if has_alpha else "RGB")
     picture.thumbnail((SIDE, SIDE))
-    return picture
+    seen_through = has_alpha and cast("tuple[int, int]", picture.getchannel("A").getextrema())[0] < 255
+    return picture if seen_through else picture.convert("RGB")
 
 
 def _before(picture: Image.Image, ground: str) -> Image.Image:
