@@ -14,6 +14,7 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -38,6 +39,13 @@ def _http_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _printable(headers: dict[str, str]) -> dict[str, str]:
+    if any(not part.isprintable() for pair in headers.items() for part in pair):
+        reason = "must be single lines of printable characters"
+        raise ValueError(reason)
+    return headers
+
+
 class ComfyServer(BaseModel):
     """One ComfyUI process: `slots` is how many prompts of ours it may hold at a time."""
 
@@ -49,18 +57,26 @@ class ComfyServer(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict[str, str], repr=False)
     ca_file: Path | None = None
 
-    @field_validator("headers")
-    @classmethod
-    def _one_line(cls, headers: dict[str, str]) -> dict[str, str]:
-        if any(not part.isprintable() for pair in headers.items() for part in pair):
-            reason = "must be single lines of printable characters"
-            raise ValueError(reason)
-        return headers
+    _one_line = field_validator("headers")(_printable)
 
     @field_validator("url")
     @classmethod
     def _plain_http(cls, url: str) -> str:
         return _http_address(url)
+
+
+def _json(value: object) -> object:
+    """Read JSON; what is no text stays."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except RecursionError:
+        reason = "is nested too deeply"
+        raise ValueError(reason) from None
+    except json.JSONDecodeError as fault:
+        reason = f"is not valid JSON ({fault.msg} at character {fault.pos + 1})"
+        raise ValueError(reason) from None
 
 
 def _servers(value: object) -> object:
@@ -69,14 +85,7 @@ def _servers(value: object) -> object:
         return value
     text = value.strip()
     if text.startswith(("[", "{")):
-        try:
-            read: Any = json.loads(text)
-        except RecursionError:
-            reason = "is nested too deeply"
-            raise ValueError(reason) from None
-        except json.JSONDecodeError as fault:
-            reason = f"is not valid JSON ({fault.msg} at character {fault.pos + 1})"
-            raise ValueError(reason) from None
+        read = _json(text)
         return cast("list[Any]", read) if isinstance(read, list) else [read]
     urls = [part.strip() for part in text.split(",") if part.strip()]
     return [{"name": re.sub(r"^\w+://([^@/]*@)?", "", url).rstrip("/"), "url": url} for url in urls]
@@ -135,6 +144,9 @@ class Settings(BaseSettings):
         default_factory=dict[int, float]
     )
     retention_days: int = Field(default=90, ge=0)
+    picture_check: Literal["none", "nudenet", "http"] = "none"
+    picture_check_url: str | None = Field(default=None, repr=False, validate_default=True)
+    picture_check_headers: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict[str, str], repr=False)
     http_host: str = "127.0.0.1"
     http_port: int | None = Field(default=None, ge=1, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -142,6 +154,8 @@ class Settings(BaseSettings):
 
     _read_servers = field_validator("comfyui_servers", mode="before")(_servers)
     _read_pairs = field_validator("role_weights", "role_priorities", "guild_shares", mode="before")(_pairs)
+    _read_headers = field_validator("picture_check_headers", mode="before")(_json)
+    _one_line = field_validator("picture_check_headers")(_printable)
     _read_numbers = field_validator("discord_shard_ids", "owner_ids", mode="before")(_numbers)
 
     @field_validator("log_level", mode="before")
@@ -160,6 +174,18 @@ class Settings(BaseSettings):
         if re.search(r"/v\d+$", url):
             return url
         return f"{url}/v10" if url.endswith("/api") else f"{url}/api/v10"
+
+    @field_validator("picture_check_url")
+    @classmethod
+    def _classifier(cls, url: str | None, others: ValidationInfo) -> str | None:
+        reason = None
+        if url is None and others.data.get("picture_check") == "http":
+            reason = "must be set to the address of your classifier where PICTURE_CHECK is http"
+        elif url is not None and urlsplit(_http_address(url)).username is not None:
+            reason = "must not hold a user name or a password; put them into PICTURE_CHECK_HEADERS"
+        if reason is not None:
+            raise ValueError(reason)
+        return url
 
     @field_validator("discord_gateway_url")
     @classmethod
@@ -215,6 +241,7 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """Texts that no log line may hold."""
         headers = [value for server in self.comfyui_servers for value in server.headers.values()]
+        headers += self.picture_check_headers.values()
         headers += [word for server in self.comfyui_servers if (word := urlsplit(server.url).password)]
         stored = [self.database_url.get_secret_value()] if self.database_url else []
         return [self.discord_token.get_secret_value(), *stored, *headers]

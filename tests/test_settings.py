@@ -59,6 +59,13 @@ def test_defaults_need_nothing() -> None:
         ("DISCORD_PROXY", "junk", "address"),
         ("COMFYUI_SERVERS", "[" * 100_000, "nested"),
         ("COMFYUI_SERVERS", '[{"name": "a", "url": "http://a", "headers": {"A": "b\\nc"}}]', "single lines"),
+        ("PICTURE_CHECK", "maybe", "nudenet"),
+        ("PICTURE_CHECK_URL", "classifier", "address"),
+        ("PICTURE_CHECK_URL", "http://me:pw@h", "PICTURE_CHECK_HEADERS"),
+        ("PICTURE_CHECK_HEADERS", "Authorization: x", "not valid JSON"),
+        ("PICTURE_CHECK_HEADERS", '["a"]', "dictionary"),
+        ("PICTURE_CHECK_HEADERS", '{"a": 7}', "string"),
+        ("PICTURE_CHECK_HEADERS", '{"a": "b\\nc"}', "single lines"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -90,6 +97,24 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
         "COMFYUI_SERVERS", '[{"name": "a", "url": "x", "headers": {"Authorization": 7, "k": "headsecret"}}]'
     )
     assert "secret" not in " ".join(faults(monkeypatch, DISCORD_SHARD_IDS="secretx"))
+
+
+def test_a_classifier_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PICTURE_CHECK=http without an address is one line that names the address."""
+    (line,) = faults(monkeypatch, PICTURE_CHECK="http")
+    assert line.startswith("PICTURE_CHECK_URL: must be set")
+    monkeypatch.setenv("PICTURE_CHECK_URL", "http://c:9/score?top=5")
+    assert load_settings().picture_check_url == "http://c:9/score?top=5"
+
+
+def test_a_classifiers_headers_stay_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes with pictures is in neither repr nor a fault, and logs know that they may not show it."""
+    monkeypatch.setenv("PICTURE_CHECK_HEADERS", '{"Authorization": "Bearer headsecret"}')
+    settings = load_settings()
+    assert "headsecret" not in repr(settings)
+    assert "Bearer headsecret" in settings.secrets
+    for value in ('{"Authorization": "headsecret\\n"}', '{"Authorization": ["headsecret"]}', '{"A": headsecret}'):
+        assert "headsecret" not in " ".join(faults(monkeypatch, PICTURE_CHECK_HEADERS=value))
 
 
 @pytest.mark.parametrize(

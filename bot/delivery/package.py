@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.delivery.limits import FILES, file_limit
-from bot.delivery.transcode import PLAYS, is_moving, picture_ending, playable, shrink, video, without_metadata
+from bot.delivery.metadata import without_metadata
+from bot.delivery.transcode import PLAYS, is_moving, picture_ending, playable, shrink, video
 
 _SAFE_ENDING = re.compile(
     r"\.(mp4|webm|mov|mkv|avi|m4v|gif|webp|mp3|wav|flac|ogg|opus|glb|txt|json|png|jpe?g)$", re.IGNORECASE
@@ -48,7 +49,7 @@ async def pack(
 ) -> Parcel:
     """Pack files (server's name, bytes) for one message; too large ones are made smaller in a thread.
 
-    Without `metadata`, PNGs lose what they say of how they were made.
+    Without `metadata`, files lose what they say of how they were made; one that cannot lose it is left out.
     """
     taken = made[:FILES]
     limit = file_limit(upload_limit, len(taken))
@@ -67,8 +68,9 @@ async def pack(
 
 
 def _fit(name: str, data: bytes, limit: int, *, metadata: bool) -> _Fitted | None:
-    """Return what to send, or None: nothing in it, called a picture but none, or too large for good."""
-    data = data if metadata else without_metadata(data)
+    """Return what to send, or None: nothing in it, called a picture but none, too large, or it would tell too much."""
+    if not metadata:
+        data = without_metadata(data) or b""
     ending = picture_ending(data)
     found = _SAFE_ENDING.search(name)
     called = found[1].lower() if found else ""

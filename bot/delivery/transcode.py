@@ -19,7 +19,8 @@ _LADDER = ((95, 1.0), (90, 1.0), (80, 1.0), (70, 1.0), (80, 0.75), (75, 0.5), (7
 _MOVING_LADDER = ((85, 1.0), (75, 0.75), (70, 0.5), (60, 0.35), (50, 0.2))
 
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
-_BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for bytes that are no picture, or a broken one."""
 
 PLAYS = frozenset({"mp4", "webm", "mov", "gif", "webp"})
 """Endings of moving pictures that Discord plays."""
@@ -33,7 +34,7 @@ def picture_ending(data: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return _ENDINGS.get(picture.format or "")
-    except _BROKEN:
+    except BROKEN:
         return None
 
 
@@ -42,7 +43,7 @@ def is_moving(data: bytes) -> bool:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return getattr(picture, "n_frames", 1) > 1
-    except _BROKEN:
+    except BROKEN:
         return False
 
 
@@ -57,25 +58,12 @@ def playable(data: bytes, limit: int) -> tuple[bytes, str] | None:
     return next((one for one in _moving(data) if len(one[0]) <= limit), None)
 
 
-def without_metadata(data: bytes) -> bytes:
-    """Return a still PNG without its text chunks; every other file as it is."""
-    if picture_ending(data) != "png" or is_moving(data):
-        return data
-    with Image.open(io.BytesIO(data)) as opened:
-        out = io.BytesIO()
-        opened.convert(opened.mode).save(out, "PNG")
-        return out.getvalue()
-
-
 def video(data: bytes, ending: str, limit: int) -> bytes | None:
     """Return a video as MP4 in at most `limit` bytes; None without ffmpeg, or if that cannot be done."""
-    tool = shutil.which("ffmpeg")
-    if tool is None:
-        return None
     with TemporaryDirectory(prefix="easel-video-") as folder:
         source, target = Path(folder) / f"in.{ending}", Path(folder) / "out.mp4"
         source.write_bytes(data)
-        seconds = _seconds(tool, source)
+        seconds = _seconds(source)
         if seconds is None:
             return None
         kbits = int(limit * 8 * 0.92 / 1000 / seconds) - _SOUND_KBITS
@@ -84,33 +72,34 @@ def video(data: bytes, ending: str, limit: int) -> bytes | None:
         quality = ["-b:v", f"{min(kbits, 8000)}k", "-maxrate", f"{min(kbits, 8000)}k", "-bufsize", f"{2 * kbits}k"]
         how = ["-c:v", "libx264", "-preset", "fast", "-pix_fmt", "yuv420p", *quality, "-c:a", "aac", "-b:a", "96k"]
         even = ["-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2", "-movflags", "+faststart"]
-        done = _ran([tool, "-v", "error", "-y", "-i", str(source), *how, *even, str(target)])
-        made = target.read_bytes() if done and target.is_file() else b""
+        done = run_ffmpeg(["-v", "error", "-i", str(source), *how, *even, str(target)])
+        made = target.read_bytes() if done and done.returncode == 0 and target.is_file() else b""
     return made if 0 < len(made) <= limit else None
 
 
-def _seconds(tool: str, source: Path) -> float | None:
-    """Return how long a video plays, as ffmpeg tells when it is asked for nothing else."""
+def run_ffmpeg(words: list[str], *, within_s: float = VIDEO_S) -> subprocess.CompletedProcess[bytes] | None:
+    """Return what ffmpeg did and said; None if it is not installed, or needed more than `within_s` seconds."""
+    tool = shutil.which("ffmpeg")
+    if tool is None:
+        return None
     try:
-        done = subprocess.run([tool, "-i", str(source)], capture_output=True, timeout=30, check=False)  # noqa: S603 - fixed words, our own file
+        return subprocess.run([tool, "-y", *words], capture_output=True, timeout=within_s, check=False)  # noqa: S603 - fixed words, our own files
     except (OSError, subprocess.SubprocessError):
         return None
-    found = re.search(rb"Duration: (\d+):(\d+):(\d+\.?\d*)", done.stderr)
+
+
+def _seconds(source: Path) -> float | None:
+    """Return how long a video plays, as ffmpeg tells when it is asked for nothing else."""
+    done = run_ffmpeg(["-i", str(source)], within_s=30)
+    found = re.search(rb"Duration: (\d+):(\d+):(\d+\.?\d*)", done.stderr) if done else None
     return max(0.1, int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])) if found else None
-
-
-def _ran(command: list[str]) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, timeout=VIDEO_S, check=False).returncode == 0  # noqa: S603 - as above
-    except (OSError, subprocess.SubprocessError):
-        return False
 
 
 def _smaller(data: bytes) -> Iterator[tuple[bytes, str]]:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             picture = opened.convert("RGBA" if "A" in opened.getbands() else "RGB")
-    except _BROKEN:
+    except BROKEN:
         return
     for quality, scale in _LADDER:
         out = io.BytesIO()
@@ -128,7 +117,7 @@ def _moving(data: bytes) -> Iterator[tuple[bytes, str]]:
             frames = [
                 (frame.convert("RGBA"), frame.info.get("duration", 100)) for frame in ImageSequence.Iterator(opened)
             ]
-    except _BROKEN:
+    except BROKEN:
         return
     times = [max(20, round(float(time))) for _, time in frames]
     for quality, scale in _MOVING_LADDER:

@@ -1,1 +1,1 @@
-"""The gate: what members may ask for and may be shown."""
+"""The gate, and what moderators do: policy per guild, word lists, pictures, quotas, cases, sanctions."""
