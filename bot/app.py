@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,15 +25,15 @@ from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.machines import Machines
 from bot.jobs.scheduler import Limits
+from bot.moderation.bench import Bench, make_bench
+from bot.moderation.images import make_check
 from bot.replies.catalogue import text
 from bot.replies.courier import Courier
 from bot.replies.safe import shown
 from bot.services import Services
 from bot.settings import DISCORD_API, ComfyServer, Settings
 from bot.store.database import POSTGRES_ADVICE, Database, open_database
-from bot.store.jobs import JobStore
 from bot.store.notes import NoteStore
-from bot.store.uploads import UploadStore
 from bot.workflow.template import TemplateFault
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ class App:
     library: Library
     crew: "Crew | SharedCrew"
     notes: NoteStore
-    store: JobStore
-    uploads: UploadStore
+    bench: Bench
     published: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once Discord has the commands."""
     _telling: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"])
@@ -93,13 +91,10 @@ class App:
         await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def purge(self) -> None:
-        """Forget, once a day, what is older than the owner wants it kept."""
-        days = self.settings.retention_days
-        while days:
-            before = time.time() - days * DAY_S
+        """Forget, once a day, what is older than the owner and each guild want it kept."""
+        while True:
             try:
-                gone = await self.store.purge(before), await self.uploads.purge(before)
-                log.info("retention.purged", jobs=gone[0], uploads=gone[1])
+                await self.bench.memory.purge()
             except (SQLAlchemyError, OSError):
                 log.exception("retention.failed")
             await asyncio.sleep(DAY_S)
@@ -141,12 +136,19 @@ async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncGen
         fleet = open_fleet(session, settings.comfyui_servers)
         library = open_library(settings, fleet)
         bot = await stack.enter_async_context(make_bot(settings, ready_timeout_s))
-        store, uploads = JobStore(database), UploadStore(database)
-        crew = make_crew(settings, means_of(settings, store, uploads, library, Courier(bot)), database)
+        courier = Courier(bot)
+        bench = open_bench(settings, database, session, courier)
+        stack.push_async_callback(bench.notices.close)
+        crew = make_crew(settings, means_of(settings, library, courier, bench), database)
         bot.services = Services(
-            crew.desk, library, Machines(fleet), Intake(uploads), owner_ids=frozenset(settings.owner_ids)
+            jobs=crew.desk,
+            library=library,
+            machines=Machines(fleet),
+            intake=Intake(bench.uploads),
+            bench=bench,
+            owner_ids=frozenset(settings.owner_ids),
         )
-        app = App(settings, bot, fleet, library, crew, NoteStore(database), store, uploads)
+        app = App(settings, bot, fleet, library, crew, NoteStore(database), bench)
         stack.push_async_callback(app.close)
         yield app
 
@@ -186,16 +188,24 @@ def open_fleet(session: aiohttp.ClientSession, servers: Sequence[ComfyServer]) -
         raise SettingsError([f"COMFYUI_SERVERS: a ca_file cannot be read ({fault.strerror})"]) from fault
 
 
-def means_of(settings: Settings, store: JobStore, uploads: UploadStore, library: Library, courier: Courier) -> Means:
+def open_bench(settings: Settings, database: Database, session: aiohttp.ClientSession, courier: Courier) -> Bench:
+    """Return the moderation; raises SettingsError if the check of pictures is not installed."""
+    return make_bench(database, courier, make_check(settings, session), settings.retention_days)
+
+
+def means_of(settings: Settings, library: Library, courier: Courier, bench: Bench) -> Means:
     """Return what a crew works with."""
     ranks = Ranks(weights=settings.role_weights, priorities=settings.role_priorities)
     return Means(
-        store=store,
-        uploads=uploads,
+        store=bench.jobs,
+        uploads=bench.uploads,
         fleet=library.fleet,
         library=library,
-        admission=Admission(library, library.fleet, uploads, settings.default_template, ranks),
+        admission=Admission(library, library.fleet, bench.uploads, settings.default_template, ranks),
         courier=courier,
+        sanctions=bench.sanctions,
+        casework=bench.casework,
+        guilds=bench.guilds,
         limits=Limits(
             waiting=settings.member_waiting,
             running=settings.member_running,

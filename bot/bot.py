@@ -4,26 +4,24 @@ import asyncio
 import hashlib
 import importlib
 import json
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, cast
 
-import aiohttp
 import discord
-import stamina
 import structlog
 from discord import app_commands
 from discord.ext import commands
 from discord.http import Route
 
-from bot.errors import EaselError, RequestError, new_reference
-from bot.model.job import ReplyAddress
-from bot.model.request import Standing
-from bot.replies.buttons import JobButton
+from bot.answers import NETWORK, answer_fault
+from bot.errors import RequestError
+from bot.model.case import Decision
+from bot.model.jsontree import items, obj, text
+from bot.model.verdict import Allow, Refuse
+from bot.replies.buttons import CaseButton, JobButton
 from bot.replies.cards import Action
 from bot.replies.catalogue import CatalogueTranslator
-from bot.replies.failures import words_for_bug, words_for_error
-from bot.services import Services
+from bot.services import Services, Visitor
 
 log = structlog.get_logger()
 
@@ -32,22 +30,22 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 Interaction: TypeAlias = "discord.Interaction[EaselBot]"
 Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
+Decide: TypeAlias = Callable[[discord.Interaction[Any], Decision, int], Awaitable[None]]
+Submit: TypeAlias = Callable[[discord.Interaction[Any], str, Mapping[str, str]], Awaitable[None]]
+"""What a dialog does: (interaction, the state in its id, what was typed by field)."""
 
-_TOKEN_LIFE_S = 15 * 60.0
 HANDLERS_S = 2.0
 """Seconds that a stop waits for commands and clicks that are being answered."""
-_NETWORK = (aiohttp.ClientError, OSError, TimeoutError)
-_UNKNOWN_INTERACTION, _ALREADY_ACKNOWLEDGED = 10062, 40060
 
 
 class EaselTree(app_commands.CommandTree["EaselBot"]):
     """Answers every fault of a command."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
-        """Let everything through; but its task is ours from now on."""
-        del interaction
+        """Let in whom the gate lets in; and its task is ours from now on."""
         self.client.own_task()
-        return True
+        command = interaction.command
+        return await self.client.admits(interaction, spared=bool(command and command.extras.get("spared")))
 
     async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
         """Tell the member what is expected in plain words, and of a bug its number."""
@@ -79,7 +77,9 @@ class EaselBot(commands.Bot):
             guild_ready_timeout=ready_timeout_s,
             proxy=proxy,
         )
-        self._presses: dict[Action, Press] = {}
+        self.presses: dict[Action, Press] = {}
+        self.dialogs: dict[str, Submit] = {}
+        self._decide: Decide | None = None
         self._publish: Callable[[], None] = lambda: None
         self.published: tuple[str, ...] = ()
         """Names of the commands that templates have now."""
@@ -92,7 +92,7 @@ class EaselBot(commands.Bot):
         await self.tree.set_translator(CatalogueTranslator())
         for name in cast("tuple[str, ...]", importlib.import_module("cogs").EXTENSIONS):
             await self.load_extension(name)
-        self.add_dynamic_items(JobButton)
+        self.add_dynamic_items(JobButton, CaseButton)
 
     def on_publish(self, publish: Callable[[], None]) -> None:
         """Say how templates become commands; a cog's duty."""
@@ -122,20 +122,71 @@ class EaselBot(commands.Bot):
             try:
                 channel = await self.create_dm(discord.Object(owner_id))
                 await channel.send(words[:2000])
-            except (discord.HTTPException, *_NETWORK) as fault:
+            except (discord.HTTPException, *NETWORK) as fault:
                 log.info("owner.not_told", owner=owner_id, fault=type(fault).__name__)
 
     def on_press(self, action: Action, press: Press) -> None:
         """Say what a button does; a cog's duty."""
-        self._presses[action] = press
+        self.presses[action] = press
 
     async def press(self, interaction: discord.Interaction[Any], action: Action, job_id: str) -> None:
         """Do what a button says, and answer its faults."""
+        await self._handle(interaction, lambda: self.presses[action](interaction, job_id))
+
+    def on_decide(self, decide: Decide) -> None:
+        """Say what the buttons under a case do; a cog's duty."""
+        self._decide = decide
+
+    async def decide(self, interaction: discord.Interaction[Any], decision: Decision, number: int) -> None:
+        """Do what a button under a case says, and answer its faults."""
+        if (decide := self._decide) is not None:
+            await self._handle(interaction, lambda: decide(interaction, decision, number))
+
+    def on_dialog(self, name: str, submit: Submit) -> None:
+        """Say what a dialog of this name does; a cog's duty. Its id is `easel:NAME:STATE`."""
+        self.dialogs[name] = submit
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Take dialogs by their id: one that was opened before a restart works after it."""
+        data = cast("dict[str, Any]", interaction.data or {})
+        match str(data.get("custom_id", "")).split(":"):
+            case ["easel", name, state] if (
+                interaction.type is discord.InteractionType.modal_submit and name in self.dialogs
+            ):
+                typed = typed_in(data)
+                await self._handle(interaction, lambda: self.dialogs[name](interaction, state, typed))
+            case _:
+                return
+
+    async def _handle(self, interaction: discord.Interaction[Any], work: Callable[[], Awaitable[None]]) -> None:
+        """Let a click or a dialog through the gate, do what it says, and answer its faults."""
         self.own_task()
         try:
-            await self._presses[action](interaction, job_id)
+            if await self.admits(interaction):
+                await work()
         except Exception as fault:  # noqa: BLE001 - this is the edge: whatever it is, the member gets an answer
             await answer_fault(interaction, fault)
+
+    async def admits(self, interaction: discord.Interaction[Any], *, spared: bool = False) -> bool:
+        """Ask the gate whether somebody may use Easel here; who may not is told why."""
+        bench = self.services.bench
+        if interaction.guild_id is not None and interaction.guild_locale is not None:
+            bench.guilds.note_locale(interaction.guild_id, interaction.guild_locale.value)
+        typing = interaction.type is discord.InteractionType.autocomplete
+        visitor = Visitor(
+            member_id=interaction.user.id,
+            guild_id=interaction.guild_id,
+            manager=interaction.permissions.manage_guild,
+            spared=spared,
+            counted=not typing,
+        )
+        verdict = await bench.gate.enter(visitor)
+        if isinstance(verdict, Allow):
+            return True
+        if isinstance(verdict, Refuse) and not typing:
+            log.info("gate.turned_away", member=interaction.user.id, guild=interaction.guild_id, rule=verdict.key)
+            await answer_fault(interaction, RequestError(verdict.key, **verdict.facts))
+        return False
 
     def own_task(self) -> None:
         """Take charge of the task that discord.py made for a command or a click: a stop waits for it."""
@@ -168,43 +219,14 @@ class ShardedBot(EaselBot, commands.AutoShardedBot):
     """The client of some of the guilds: `shard_ids` out of `shard_count`, or all shards in one process."""
 
 
-async def acknowledge(
-    interaction: discord.Interaction[Any], *, ephemeral: bool = False, thinking: bool = True
-) -> int | None:
-    """Acknowledge, before anything else; return the id of the message that answers, if Discord tells it.
-
-    Raises:
-        discord.HTTPException: Discord no longer knows the interaction.
-    """
-    began = time.monotonic()
-    message_id: int | None = None
-    try:
-        async for attempt in stamina.retry_context(on=_NETWORK, attempts=3, timeout=2.0, wait_initial=0.05):
-            with attempt:
-                response = await interaction.response.defer(ephemeral=ephemeral, thinking=thinking)
-                message_id = response.message_id if response else None
-    except discord.HTTPException as refused:
-        # The library repeats a callback that was answered with a 5xx; if that one had worked, the second is "already
-        # acknowledged", and the reply is there.
-        if refused.code != _ALREADY_ACKNOWLEDGED:
-            raise
-        log.warning("interaction.acknowledged_before")
-    log.info("interaction.acknowledged", ms=round((time.monotonic() - began) * 1000, 1))
-    return message_id
-
-
-async def acknowledge_reply(interaction: discord.Interaction[Any]) -> ReplyAddress:
-    """Acknowledge with a new public reply, and return where that reply lives; raises as `acknowledge`."""
-    message_id = await acknowledge(interaction) or (await interaction.original_response()).id
-    return ReplyAddress(
-        application_id=interaction.application_id,
-        channel_id=interaction.channel_id or 0,
-        message_id=message_id,
-        token=interaction.token,
-        expires_at=interaction.created_at.timestamp() + _TOKEN_LIFE_S,
-        upload_limit=interaction.filesize_limit,
-        locale=interaction.locale.value,
-    )
+def typed_in(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was typed into a dialog, by the ids of its fields."""
+    found: dict[str, str] = {}
+    for part in items(data.get("components")):
+        for field in (obj(obj(part).get("component")), *items(obj(part).get("components"))):
+            if value := text(obj(field).get("value")):
+                found[text(obj(field).get("custom_id"))] = value
+    return found
 
 
 async def only_owner(interaction: discord.Interaction[Any]) -> bool:
@@ -214,58 +236,3 @@ async def only_owner(interaction: discord.Interaction[Any]) -> bool:
     log.warning("owner.refused", member=interaction.user.id, guild=interaction.guild_id)
     await answer_fault(interaction, RequestError("refused.owner_only"))
     return False
-
-
-def standing_of(interaction: discord.Interaction[Any]) -> Standing:
-    """Return what the member may, here; a channel that does not surely say that it is for adults is not."""
-    roles = interaction.user.roles if isinstance(interaction.user, discord.Member) else []
-    channel = interaction.channel
-    place = channel.parent if isinstance(channel, discord.Thread) else channel
-    adult = isinstance(place, discord.TextChannel | discord.ForumChannel | discord.VoiceChannel) and place.is_nsfw()
-    return Standing(role_ids=frozenset(role.id for role in roles), adult_channel=adult)
-
-
-async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) -> None:
-    """Answer an expected fault in words, anything else with a reference number that is also in the log."""
-    if isinstance(fault, discord.HTTPException) and fault.code == _UNKNOWN_INTERACTION:
-        age = (discord.utils.utcnow() - interaction.created_at).total_seconds()
-        log.warning("interaction.lost", code=fault.code, age_s=round(age, 2))
-        return
-    locale = interaction.locale.value
-    if isinstance(fault, EaselError):
-        words = words_for_error(fault, locale)
-    else:
-        reference = new_reference()
-        log.error("interaction.bug", reference=reference, exc_info=fault)
-        words = words_for_bug(reference, locale)
-    try:
-        await answer(interaction, words)
-    except (discord.HTTPException, *_NETWORK) as unheard:
-        log.warning("interaction.unanswered", fault=type(unheard).__name__)
-
-
-async def answer(interaction: discord.Interaction[Any], words: str) -> None:
-    """Put words where the member looks: in place of "thinking…" if that is there, else only for them.
-
-    Raises:
-        discord.HTTPException, aiohttp.ClientError, OSError: Discord was out of reach, several times.
-    """
-    trouble = (*_NETWORK, discord.DiscordServerError)
-    async for attempt in stamina.retry_context(on=trouble, attempts=6, timeout=60.0, wait_initial=0.3, wait_max=10):
-        with attempt:
-            await _say(interaction, words)
-
-
-async def _say(interaction: discord.Interaction[Any], words: str) -> None:
-    kind = interaction.response.type
-    if kind is discord.InteractionResponseType.deferred_channel_message:
-        await interaction.edit_original_response(content=words)
-    elif interaction.response.is_done():
-        await interaction.followup.send(words, ephemeral=True)
-    else:
-        try:
-            await interaction.response.send_message(words, ephemeral=True)
-        except discord.HTTPException as refused:
-            if refused.code != _ALREADY_ACKNOWLEDGED:
-                raise
-            await interaction.edit_original_response(content=words)

@@ -9,14 +9,12 @@ import aiohttp
 import discord
 import structlog
 
-from bot.app import aim, login, make_crew, means_of, open_fleet, open_library, until_it_works
+from bot.app import aim, login, make_crew, means_of, open_bench, open_fleet, open_library, until_it_works
 from bot.errors import SettingsError
 from bot.jobs.procrastinate import SharedCrew
 from bot.replies.courier import Courier
 from bot.settings import ComfyServer, Settings
 from bot.store.database import open_database
-from bot.store.jobs import JobStore
-from bot.store.uploads import UploadStore
 
 log = structlog.get_logger()
 
@@ -50,7 +48,10 @@ async def serve(settings: Settings, names: Sequence[str]) -> None:
             discord.Client(intents=discord.Intents.none(), proxy=settings.discord_proxy)
         )
         await until_it_works("login", lambda: login(client, token))
-        means = means_of(settings, JobStore(database), UploadStore(database), library, Courier(client))
+        courier = Courier(client)
+        bench = open_bench(settings, database, session, courier)
+        stack.push_async_callback(bench.notices.close)
+        means = means_of(settings, library, courier, bench)
         crew = cast("SharedCrew", make_crew(settings, means, database))
         log.info("worker.ready", servers=[server.name for server in servers])
         async with asyncio.TaskGroup() as group:

@@ -9,6 +9,7 @@ import discord
 import structlog
 from discord import app_commands
 
+from bot.answers import guild_locale
 from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
 from bot.model.job import ReplyAddress
@@ -195,6 +196,7 @@ async def request_of(
         guild_id=interaction.guild_id,
         channel_id=address.channel_id,
         locale=interaction.locale.value,
+        guild_locale=guild_locale(interaction),
         values=values,
         files=files,
         **fields,

@@ -7,5 +7,10 @@ EXTENSIONS = (
     "cogs.buttons",
     "cogs.server",
     "cogs.models",
+    "cogs.settings",
+    "cogs.words",
+    "cogs.mod",
+    "cogs.cases",
+    "cogs.people",
     "cogs.templates",
 )

@@ -6,13 +6,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction, acknowledge_reply, standing_of
+from bot.answers import acknowledge_reply, standing_of
+from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
 from bot.model.request import COUNT_LIMIT, PROMPT_LIMIT, SEED_LIMIT
 from bot.publishing import CHOICES, by_role, request_of, size_choices
-from bot.replies.catalogue import localised
+from bot.replies.catalogue import guild_command
 
-_OPTIONS = ("prompt", "template", "negative", "seed", "size", "count", "image", "mask")
+_OPTIONS = ("prompt", "template", "negative", "seed", "size", "count", "image", "mask", "private")
 
 Prompt = app_commands.Range[str, 1, PROMPT_LIMIT]
 Seed = app_commands.Range[int, 0, SEED_LIMIT]
@@ -25,13 +26,7 @@ class Imagine(commands.Cog):
     def __init__(self, bot: EaselBot) -> None:
         self._services = bot.services
 
-    @app_commands.command(
-        name=localised("commands.imagine.name"), description=localised("commands.imagine.description")
-    )
-    @app_commands.rename(**{name: localised(f"options.{name}.name") for name in _OPTIONS})
-    @app_commands.describe(**{name: localised(f"options.{name}.description") for name in _OPTIONS})
-    @app_commands.allowed_installs(guilds=True, users=False)
-    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    @guild_command("imagine", *_OPTIONS)
     async def imagine(
         self,
         interaction: Interaction,
@@ -43,10 +38,11 @@ class Imagine(commands.Cog):
         count: Count | None = None,
         image: discord.Attachment | None = None,
         mask: discord.Attachment | None = None,
+        private: bool = False,  # noqa: FBT001, FBT002 - an option of a command
     ) -> None:
         """Acknowledge, then queue."""
-        address = await acknowledge_reply(interaction)
-        chosen = self._services.jobs.template(template)
+        address = await acknowledge_reply(interaction, private=private)
+        chosen = self._services.jobs.template(template, interaction.guild_id)
         await self._services.jobs.welcome(chosen, interaction.user.id, interaction.guild_id, standing_of(interaction))
         asked = {"prompt": prompt, "negative": negative, "seed": seed, "size": size, "count": count}
         given = {role: value for role, value in {**asked, "image": image, "mask": mask}.items() if value is not None}
@@ -61,7 +57,7 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("template")
     async def _templates(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         words, locale = typed.casefold(), interaction.locale.value
-        titles = {one.name: one.title_in(locale) for one in self._services.jobs.usable()}
+        titles = {one.name: one.title_in(locale) for one in self._services.jobs.usable(interaction.guild_id)}
         found = [
             (title, name) for name, title in titles.items() if words in title.casefold() or words in name.casefold()
         ]

@@ -4,15 +4,15 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction, acknowledge, answer, only_owner
-from bot.replies.catalogue import localised
+from bot.answers import acknowledge, answer
+from bot.bot import EaselBot, Interaction, only_owner
+from bot.replies.catalogue import guild_command, in_guilds, localised
 from bot.replies.machines import metadata_words, models_words
 
 log = structlog.get_logger()
 
 
-@app_commands.allowed_installs(guilds=True, users=False)
-@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+@in_guilds
 @app_commands.default_permissions(manage_guild=True)
 class Models(
     commands.GroupCog,
@@ -28,13 +28,7 @@ class Models(
         """Let only owners in."""
         return await only_owner(interaction)
 
-    @app_commands.command(
-        name=localised("commands.models.list.name"), description=localised("commands.models.list.description")
-    )
-    @app_commands.rename(folder=localised("options.folder.name"), server=localised("options.server.name"))
-    @app_commands.describe(
-        folder=localised("options.folder.description"), server=localised("options.server.description")
-    )
+    @guild_command("models.list", "folder", "server")
     async def listed(self, interaction: Interaction, folder: str = "checkpoints", server: str | None = None) -> None:
         """List the files of a folder."""
         await acknowledge(interaction, ephemeral=True)
@@ -42,19 +36,7 @@ class Models(
         names = await self._machines.models(server, folder)
         await answer(interaction, models_words(folder, names, interaction.locale.value))
 
-    @app_commands.command(
-        name=localised("commands.models.info.name"), description=localised("commands.models.info.description")
-    )
-    @app_commands.rename(
-        file=localised("options.file.name"),
-        folder=localised("options.folder.name"),
-        server=localised("options.server.name"),
-    )
-    @app_commands.describe(
-        file=localised("options.file.description"),
-        folder=localised("options.folder.description"),
-        server=localised("options.server.description"),
-    )
+    @guild_command("models.info", "file", "folder", "server")
     async def info(
         self, interaction: Interaction, file: str, folder: str = "checkpoints", server: str | None = None
     ) -> None:

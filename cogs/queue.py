@@ -3,9 +3,10 @@
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction, acknowledge, answer
+from bot.answers import acknowledge, answer, is_moderator
+from bot.bot import EaselBot, Interaction
 from bot.model.job import JobState
-from bot.replies.catalogue import localised, text
+from bot.replies.catalogue import guild_command, text
 from bot.replies.lines import within
 from bot.replies.safe import shown
 from bot.replies.times import eta_words
@@ -21,14 +22,12 @@ class Queue(commands.Cog):
     def __init__(self, bot: EaselBot) -> None:
         self._jobs = bot.services.jobs
 
-    @app_commands.command(name=localised("commands.queue.name"), description=localised("commands.queue.description"))
-    @app_commands.allowed_installs(guilds=True, users=False)
-    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    @guild_command("queue")
     async def queue(self, interaction: Interaction) -> None:
         """Show the load, and the member's own requests in this guild."""
         await acknowledge(interaction, ephemeral=True)
         locale = interaction.locale.value
-        everyone = interaction.permissions.manage_messages
+        everyone = is_moderator(interaction)
         view = await self._jobs.view(interaction.user.id, interaction.guild_id, everyone=everyone)
         lines = [
             text("queue.load", locale, running=view.running, waiting=view.waiting, up=view.up, servers=view.servers)
@@ -39,11 +38,7 @@ class Queue(commands.Cog):
         lines += _listed("queue.others", [_line_of_member(entry, locale) for entry in view.others], locale)
         await answer(interaction, within(lines, locale))
 
-    @app_commands.command(name=localised("commands.cancel.name"), description=localised("commands.cancel.description"))
-    @app_commands.rename(job=localised("commands.cancel.options.job.name"))
-    @app_commands.describe(job=localised("commands.cancel.options.job.description"))
-    @app_commands.allowed_installs(guilds=True, users=False)
-    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    @guild_command("cancel", "job")
     async def cancel(self, interaction: Interaction, job: str | None = None) -> None:
         """Cancel the named request of the member's own, or the newest."""
         await acknowledge(interaction, ephemeral=True)

@@ -4,19 +4,17 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction, acknowledge, answer, only_owner
-from bot.replies.catalogue import localised, text
+from bot.answers import acknowledge, answer
+from bot.bot import EaselBot, Interaction, only_owner
+from bot.replies.catalogue import guild_command, in_guilds, localised, text
 from bot.replies.machines import node_words, status_words
 
 log = structlog.get_logger()
 
 _ADMINS = app_commands.default_permissions(manage_guild=True)
-_WHERE = {"server": localised("options.server.name")}
-_WHERE_TOLD = {"server": localised("options.server.description")}
 
 
-@app_commands.allowed_installs(guilds=True, users=False)
-@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+@in_guilds
 @_ADMINS
 class Server(
     commands.GroupCog,
@@ -39,51 +37,33 @@ class Server(
         log.info("owner.command", command=what, member=interaction.user.id, guild=interaction.guild_id, server=server)
         return interaction.locale.value
 
-    @app_commands.command(
-        name=localised("commands.server.status.name"), description=localised("commands.server.status.description")
-    )
+    @guild_command("server.status")
     async def status(self, interaction: Interaction) -> None:
         """Tell how every server is."""
         locale = await self._begin(interaction, "server status")
         lines = [status_words(await self._machines.status(name), locale) for name in self._machines.names]
         await answer(interaction, "\n".join(lines))
 
-    @app_commands.command(
-        name=localised("commands.server.free.name"), description=localised("commands.server.free.description")
-    )
-    @app_commands.rename(**_WHERE)
-    @app_commands.describe(**_WHERE_TOLD)
+    @guild_command("server.free", "server")
     async def free(self, interaction: Interaction, server: str | None = None) -> None:
         """Unload models and drop caches."""
         locale = await self._begin(interaction, "server free", server)
         name = await self._machines.free(server)
         await answer(interaction, text("owner.freed", locale, name=name))
 
-    @app_commands.command(
-        name=localised("commands.server.interrupt.name"), description=localised("commands.server.interrupt.description")
-    )
-    @app_commands.rename(**_WHERE)
-    @app_commands.describe(**_WHERE_TOLD)
+    @guild_command("server.interrupt", "server")
     async def interrupt(self, interaction: Interaction, server: str | None = None) -> None:
         """Stop what runs."""
         locale = await self._begin(interaction, "server interrupt", server)
         await answer(interaction, text("owner.interrupted", locale, count=await self._machines.interrupt(server)))
 
-    @app_commands.command(
-        name=localised("commands.server.clear.name"), description=localised("commands.server.clear.description")
-    )
-    @app_commands.rename(**_WHERE)
-    @app_commands.describe(**_WHERE_TOLD)
+    @guild_command("server.clear", "server")
     async def clear(self, interaction: Interaction, server: str | None = None) -> None:
         """Empty the server's own queue."""
         locale = await self._begin(interaction, "server clear", server)
         await answer(interaction, text("owner.cleared", locale, count=await self._machines.clear(server)))
 
-    @app_commands.command(
-        name=localised("commands.server.nodes.name"), description=localised("commands.server.nodes.description")
-    )
-    @app_commands.rename(node=localised("options.node.name"), **_WHERE)
-    @app_commands.describe(node=localised("options.node.description"), **_WHERE_TOLD)
+    @guild_command("server.nodes", "node", "server")
     async def nodes(self, interaction: Interaction, node: str, server: str | None = None) -> None:
         """Tell whether a node class is there, and its inputs."""
         locale = await self._begin(interaction, "server nodes", server)

@@ -5,7 +5,8 @@ from typing import Any
 
 from discord.ext import commands
 
-from bot.bot import EaselBot, Interaction, acknowledge_reply, standing_of
+from bot.answers import acknowledge_reply, standing_of
+from bot.bot import EaselBot, Interaction
 from bot.publishing import publish, request_of
 
 

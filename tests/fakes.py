@@ -1,19 +1,24 @@
 """Fakes at the port: the dispatcher as cogs see it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import cast
 
+from bot.bot import EaselBot
 from bot.errors import RequestError
 from bot.jobs.desk import Desk, QueueEntry, QueueView
 from bot.jobs.fleet import Fleet
 from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.machines import Machines
-from bot.model.job import Eta, Job, JobState, ReplyAddress
+from bot.model.job import Allowance, Eta, Job, JobState, ReplyAddress
 from bot.model.request import Request, Standing
 from bot.model.upload import Upload
+from bot.moderation.bench import make_bench
+from bot.replies.courier import Courier
 from bot.services import Services
+from bot.store.database import open_database
 from bot.workflow.build import check_request
 from bot.workflow.options import Kind
 from bot.workflow.template import Template
@@ -34,10 +39,10 @@ class FakeJobs:
         self.fault: Exception | None = None
         self.eta: Eta | None = None
 
-    def usable(self) -> list[Template]:
+    def usable(self, _guild_id: int | None = None) -> list[Template]:
         return self.library.usable()
 
-    def template(self, name: str | None) -> Template:
+    def template(self, name: str | None, _guild_id: int | None = None) -> Template:
         found = self.library.by_name.get(name or "sd15")
         if found is None:
             raise RequestError("refused.unknown_template", template=name)
@@ -52,6 +57,13 @@ class FakeJobs:
 
     async def welcome(self, template: Template, member_id: int, guild_id: int | None, standing: Standing) -> None:
         """Everybody is."""
+
+    async def shown_in(self, message_id: int, guild_id: int) -> Job | None:
+        shown = (job for job in self.jobs.values() if job.address.message_id == message_id)
+        return next((job for job in shown if job.request.guild_id == guild_id), None)
+
+    async def allowance(self, _member_id: int, _guild_id: int, _standing: Standing) -> Allowance:
+        return Allowance(spent=1.5, limit=10, guild_spent=2, guild_limit=None, window_s=86400)
 
     async def find(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
@@ -96,7 +108,11 @@ class FakeIntake:
         return Upload(id=f"upload-{len(self.taken)}", ending="png", data=data)
 
 
-def fake_services(jobs: FakeJobs) -> Services:
-    """Services as cogs see them, with nothing behind them."""
-    intake = cast("Intake", FakeIntake())
-    return Services(cast("Desk", jobs), jobs.library, Machines(jobs.library.fleet), intake)
+@asynccontextmanager
+async def fake_services(jobs: FakeJobs, bot: EaselBot) -> AsyncGenerator[Services]:
+    """Services as cogs see them: no queue behind them, but the real moderation on a database in memory."""
+    async with open_database("sqlite://") as database:
+        bench = make_bench(database, Courier(bot), None, 90)
+        intake = cast("Intake", FakeIntake())
+        yield Services(cast("Desk", jobs), jobs.library, Machines(jobs.library.fleet), intake, bench)
+        await bench.notices.close()

@@ -7,12 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (
-    {"bot.__init__", "bot.errors", "bot.model"},
+    {"bot.__init__", "bot.errors"},
+    {"bot.model"},
     {"bot.settings", "bot.logs", "bot.metrics"},
     {"bot.comfy", "bot.delivery", "bot.store"},
-    {"bot.workflow", "bot.moderation", "bot.replies"},
+    {"bot.workflow", "bot.replies"},
+    {"bot.moderation"},
     {"bot.jobs"},
     {"bot.services"},
+    {"bot.answers"},
     {"bot.bot", "bot.web", "bot.workshop"},
     {"bot.check", "bot.publishing"},
     {"cogs", "bot.app"},
@@ -22,7 +25,16 @@ LAYERS = (
     {"bot.__main__"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
-COGS_SEE = {"cogs", "bot.bot", "bot.publishing", "bot.services", "bot.replies", "bot.model", "bot.errors"}
+COGS_SEE = {
+    "cogs",
+    "bot.answers",
+    "bot.bot",
+    "bot.publishing",
+    "bot.services",
+    "bot.replies",
+    "bot.model",
+    "bot.errors",
+}
 STANDINS = ("bot.sandbox.comfyui", "bot.sandbox.discord")
 SOURCES = sorted([*ROOT.glob("bot/**/*.py"), *ROOT.glob("cogs/**/*.py")])
 

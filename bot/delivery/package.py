@@ -26,6 +26,8 @@ class Attachment:
     alt: str
     shrunk: bool = False
     converted: bool = False
+    spoiler: bool = False
+    """Shown under a veil."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,13 @@ class _Fitted:
 
 
 async def pack(
-    made: Sequence[tuple[str, bytes]], *, stem: str, alt: str, upload_limit: int, metadata: bool = True
+    made: Sequence[tuple[str, bytes]],
+    *,
+    stem: str,
+    alt: str,
+    upload_limit: int,
+    metadata: bool = True,
+    spoiler: bool = False,
 ) -> Parcel:
     """Pack files (server's name, bytes) for one message; too large ones are made smaller in a thread.
 
@@ -61,7 +69,12 @@ async def pack(
             filename = f"{stem}-{number}.{fitted.ending}"
             packed.append(
                 Attachment(
-                    filename=filename, data=fitted.data, alt=alt, shrunk=fitted.shrunk, converted=fitted.converted
+                    filename=filename,
+                    data=fitted.data,
+                    alt=alt,
+                    shrunk=fitted.shrunk,
+                    converted=fitted.converted,
+                    spoiler=spoiler,
                 )
             )
     return Parcel(files=tuple(packed), left_out=len(made) - len(packed))

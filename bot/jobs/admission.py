@@ -9,12 +9,17 @@ from bot.errors import RequestError
 from bot.jobs.fleet import Fleet, Server
 from bot.jobs.inputs import check_masks
 from bot.jobs.library import Library
+from bot.model.guild import GuildSettings
 from bot.model.job import Claim
 from bot.model.request import Request, Standing
+from bot.model.verdict import Ask
 from bot.store.uploads import UploadStore
 from bot.workflow.build import build, check_names, check_request, loras_of, prompts
 from bot.workflow.fitness import graph_problems
+from bot.workflow.lens import POSITIVE
 from bot.workflow.load import cost_of
+from bot.workflow.matching import resolve
+from bot.workflow.options import Kind
 from bot.workflow.template import Template
 
 log = structlog.get_logger()
@@ -46,15 +51,15 @@ class Admission:
         """Return a template by the name of its file, also one that is not offered now."""
         return self._library.by_name.get(name)
 
-    def template(self, name: str | None) -> Template:
-        """Return the named template, or the default one: the owner's, else the first that can run.
+    def template(self, name: str | None, preferred: str = "") -> Template:
+        """Return the named template, or the default one: the guild's, the owner's, else the first that can run.
 
         Raises:
             RequestError: there is none of that name, or none at all.
         """
         known = self._library.by_name
         if name is None:
-            name = self._default if self._default in known else None
+            name = next((one for one in (preferred, self._default) if one in known), None)
         if name is None:
             usable = [one for one in self._library.usable() if all(option.kind == "text" for option in one.required)]
             if not usable:
@@ -71,6 +76,42 @@ class Admission:
         check_standing(template, standing)
         if self._fleet.unfit(template):
             raise RequestError("refused.template_unfit", template=template.title)
+
+    async def ask(self, template: Template, request: Request) -> Ask:
+        """Return a request as the gate sees it: whatever of it a member can change, as typed and as it will be used.
+
+        Raises:
+            RequestError: a file is not kept any more.
+        """
+        texts = [request.prompt, *(str(value) for value in request.values.values())]
+        texts += [str(one.default) for one in template.options
+                  if one.kind is Kind.TEXT and one.default and one.name not in request.values]  # fmt: skip
+        texts += self._taken_apart(template, request)
+        pictures: list[tuple[str, bytes]] = []
+        for upload_id in request.files.values():
+            upload = await self._uploads.get(upload_id)
+            if upload is None:
+                raise RequestError("refused.file_gone")
+            pictures.append((upload.filename, upload.data))
+        negatives = (request.negative,) if request.negative else ()
+        return Ask(template=template.name, texts=tuple(texts), negatives=negatives, pictures=tuple(pictures))
+
+    def _taken_apart(self, template: Template, request: Request) -> list[str]:
+        """Return what is left of the prompt without its tags, and the names that its tags and choices mean."""
+        try:
+            by_role = prompts(template, request)
+        except RequestError:
+            return []  # it is refused in a moment, for its syntax
+        said = [text for part in by_role[POSITIVE].parts for text in part] if POSITIVE in by_role else []
+        loras = sorted({name for server in self._fleet.servers.values() for name in loras_of(server.node_list)})
+        meant = [resolve(lora.name, loras) for prompt in by_role.values() for lora in prompt.loras]
+        by_name = {one.name: one for one in template.options}
+        meant += [
+            resolve(str(value), choices)
+            for name, value in request.values.items()
+            if name in by_name and (choices := by_name[name].choices) is not None
+        ]
+        return [*said, *(name for name in meant if name)]
 
     async def admit(self, request: Request, standing: Standing) -> Template:
         """Return the template of a request that can be done.
@@ -115,12 +156,16 @@ class Admission:
         """Return the templates that no server can run any more."""
         return {template.name for template in self._library.by_name.values() if self._fleet.unfit(template)}
 
-    def claim(self, template: Template, request: Request, standing: Standing) -> Claim:
+    def claim(self, template: Template, request: Request, standing: Standing, guild: GuildSettings) -> Claim:
         """Return what a member may ask of the queue with a request: the best that one of their roles gives."""
-        weights = [self._ranks.weights[role] for role in standing.role_ids if role in self._ranks.weights]
+        given = guild.role_weights or self._ranks.weights
+        weights = [given[role] for role in standing.role_ids if role in given]
         classes = [self._ranks.priorities[role] for role in standing.role_ids if role in self._ranks.priorities]
         return Claim(
-            weight=max(weights, default=1.0), priority=max(classes, default=0), cost=cost_of(template, request)
+            weight=max(weights, default=1.0),
+            priority=max(classes, default=0),
+            cost=cost_of(template, request),
+            running_cap=guild.member_running or None,
         )
 
 

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 from bot.jobs.admission import Admission
 from bot.jobs.board import Place
-from bot.jobs.desk import Desk
+from bot.jobs.desk import Desk, Places
 from bot.jobs.dispatcher import Dispatcher, LocalDispatcher
 from bot.jobs.estimate import Estimator
 from bot.jobs.fleet import Fleet
 from bot.jobs.leader import Leader, Parts
 from bot.jobs.library import Library
+from bot.jobs.runner import OnStep
 from bot.jobs.scheduler import Limits, Scheduler
 from bot.jobs.worker import Hands, Worker
+from bot.moderation.casework import Casework
+from bot.moderation.sanctions import Sanctions
 from bot.replies.courier import Courier
+from bot.store.guilds import GuildStore
 from bot.store.jobs import JobStore
 from bot.store.uploads import UploadStore
 
@@ -34,6 +38,9 @@ class Means:
     library: Library
     admission: Admission
     courier: Courier
+    sanctions: Sanctions
+    casework: Casework
+    guilds: GuildStore
     limits: Limits
     shares: Mapping[int, float]
 
@@ -54,18 +61,32 @@ def leader_of(means: Means, worker: Worker, hands: Hands, dispatcher: Dispatcher
     )
 
 
+def desk_of(means: Means, places: Places, on_step: OnStep = lambda _job: None) -> Desk:
+    """Return a desk."""
+    return Desk(
+        means.store,
+        means.admission,
+        means.library,
+        means.fleet,
+        means.casework.gate,
+        means.guilds,
+        means.limits,
+        places,
+        on_step,
+    )
+
+
 class Crew:
     """An embedded crew. Nothing happens until it runs."""
 
     def __init__(self, means: Means) -> None:
-        self.worker = Worker(means.store, means.uploads, means.fleet, means.library, means.courier)
+        self.worker = Worker(means.store, means.uploads, means.fleet, means.library, means.courier, means.casework)
         self.hands = hands = Hands(self.worker.work)
         self.leader = leader_of(means, self.worker, hands, LocalDispatcher(hands))
         self.worker.on_step = self.leader.learn
         means.library.on_change.append(self.leader.wake)
-        self.desk = Desk(
-            means.store, means.admission, means.library, means.fleet, means.limits, self._places, self.leader.learn
-        )
+        self.desk = desk_of(means, self._places, self.leader.learn)
+        means.casework.on_step = means.sanctions.on_step = self.leader.learn
 
     async def _places(self, job_ids: Collection[str]) -> Mapping[str, Place]:
         return self.leader.board.of(job_ids)

@@ -2,8 +2,10 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,14 +17,20 @@ from bot.jobs.fleet import Fleet
 from bot.jobs.library import Library
 from bot.jobs.runner import OnStep
 from bot.jobs.scheduler import Limits
-from bot.model.job import WAITING, Eta, Job, JobState, ReplyAddress
+from bot.model.audit import Act, Entry
+from bot.model.guild import EVERYWHERE, HOUR_S, GuildSettings
+from bot.model.job import WAITING, Allowance, Eta, Job, JobState, ReplyAddress
 from bot.model.request import Request, Standing
+from bot.model.verdict import Allow, Ask, Hold, HoldReason, Refuse
+from bot.moderation.policy import Gate
+from bot.moderation.quota import quota_for
+from bot.store.guilds import GuildStore
 from bot.store.jobs import JobStore
 from bot.workflow.template import Template
 
 log = structlog.get_logger()
 
-CANCELLABLE = (*WAITING, JobState.RUNNING)
+CANCELLABLE = (*WAITING, JobState.RUNNING, JobState.HELD)
 Places = Callable[[Collection[str]], Awaitable[Mapping[str, Place]]]
 """Answers where waiting jobs stand."""
 
@@ -58,50 +66,77 @@ class Desk:
         admission: Admission,
         library: Library,
         fleet: Fleet,
+        gate: Gate,
+        guilds: GuildStore,
         limits: Limits,
         places: Places,
         on_step: OnStep = lambda _job: None,
     ) -> None:
         self._store, self._admission, self._library, self._fleet = store, admission, library, fleet
+        self._gate, self._guilds = gate, guilds
         self._limits, self._places, self._on_step = limits, places, on_step
-        self.template = admission.template
         self.closed = False
         """Whether we are stopping: nothing new is taken."""
 
-    def usable(self) -> list[Template]:
-        """Return the templates that can be used now, in order of name."""
-        return self._library.usable()
+    def template(self, name: str | None, guild_id: int | None = None) -> Template:
+        """Return the named template, or the default one here; raises RequestError if there is none."""
+        return self._admission.template(name, self._guilds.last_known(guild_id).default_template)
+
+    def usable(self, guild_id: int | None = None) -> list[Template]:
+        """Return the templates that can be used now, where somebody asks, in order of name."""
+        here = self._guilds.last_known(guild_id).templates
+        return [one for one in self._library.usable() if not here or one.name in here]
 
     async def submit(self, request: Request, address: ReplyAddress, standing: Standing) -> Job:
         """Store a request and queue it; the row is committed before this returns.
 
         Raises:
-            RequestError: it cannot be done, this member may not, has too many waiting, or their guild has.
+            RequestError: the gate refuses it, it cannot be done, or the member or their guild has too much already.
         """
         if self.closed:
             raise RequestError("refused.stopping")
-        template = await self._admission.admit(request, standing)
-        request = replace(request, template=template.name)
-        job = Job(
-            id=secrets.token_hex(8),
-            request=request,
-            address=address,
-            state=JobState.QUEUED,
-            attempt=0,
-            created_at=time.time(),
-            claim=self._admission.claim(template, request, standing),
-        )
-        limits = self._limits
-        try:
-            full = await self._store.add(job, member_limit=limits.waiting, guild_limit=limits.guild_waiting)
-        except (SQLAlchemyError, OSError) as fault:
-            log.exception("desk.store_away")
-            raise RequestError("refused.store_away") from fault
+        template = self._admission.template(request.template)
+        request = replace(request, template=template.name, adult=standing.adult_channel)
+        hold = await self._judged(template, request, standing)
+        await self._admission.admit(request, standing)
+        async with _store_at_hand():
+            guild = await self._guilds.settings(request.guild_id or EVERYWHERE)
+            job = Job(
+                id=secrets.token_hex(8),
+                request=request,
+                address=address,
+                state=JobState.QUEUED,
+                attempt=0,
+                created_at=time.time(),
+                claim=self._admission.claim(template, request, standing, guild),
+                hold=hold,
+            )
+            full = await self._store.add(
+                job,
+                member_limit=guild.member_waiting or self._limits.waiting,
+                guild_limit=self._limits.guild_waiting,
+                quota=quota_for(guild, standing),
+                entry=_entry(job),
+            )
         if full is not None:
-            raise await self._too_many(request.member_id, request.guild_id, whose=full)
+            raise await self._too_many(request.member_id, request.guild_id, guild, whose=full)
         log.info("job.queued", job=job.id, template=template.name)
         self._on_step(job)
         return job
+
+    async def _judged(self, template: Template, request: Request, standing: Standing) -> HoldReason | None:
+        """Take a request through the gate; return why what it makes is to be held, or None."""
+        ask = await self._admission.ask(template, request)
+        verdict = await self._gate.request(ask, request.member_id, request.guild_id, standing)
+        match verdict:
+            case Refuse():
+                raise refusal(verdict)
+            case Hold(reason=reason):
+                return reason
+            case Allow():
+                return None
+            case _:
+                assert_never(verdict)
 
     async def welcome(self, template: Template, member_id: int, guild_id: int | None, standing: Standing) -> None:
         """Refuse who may not ask for a template, or has too many waiting, before any file of theirs is fetched.
@@ -112,17 +147,38 @@ class Desk:
         if self.closed:
             raise RequestError("refused.stopping")
         self._admission.welcome(template, standing)
-        try:
+        verdict = await self._gate.welcome(Ask(template=template.name), member_id, guild_id, standing)
+        if not isinstance(verdict, Allow):
+            raise refusal(verdict)
+        async with _store_at_hand():
+            guild = await self._guilds.settings(guild_id or EVERYWHERE)
             waiting = await self._store.waiting_of(member_id)
-        except (SQLAlchemyError, OSError) as fault:
-            log.exception("desk.store_away")
-            raise RequestError("refused.store_away") from fault
-        if waiting >= self._limits.waiting:
-            raise await self._too_many(member_id, guild_id, whose="member")
+        if waiting >= (guild.member_waiting or self._limits.waiting):
+            raise await self._too_many(member_id, guild_id, guild, whose="member")
 
-    async def _too_many(self, member_id: int, guild_id: int | None, *, whose: str) -> RequestError:
+    async def allowance(self, member_id: int, guild_id: int, standing: Standing) -> Allowance:
+        """Return what a member has spent here and what is left."""
+        guild = await self._guilds.settings(guild_id)
+        since = time.time() - guild.quota_window
+        spent, oldest = await self._store.spent(member_id, guild_id, since)
+        of_guild, _ = await self._store.spent(None, guild_id, since)
+        return Allowance(
+            spent=spent,
+            limit=guild.quota_of(standing.role_ids),
+            guild_spent=of_guild,
+            guild_limit=guild.guild_quota or None,
+            window_s=guild.quota_window,
+            frees_at=oldest + guild.quota_window if oldest is not None else None,
+        )
+
+    async def _too_many(
+        self, member_id: int, guild_id: int | None, guild: GuildSettings, *, whose: str
+    ) -> RequestError:
         """Return the refusal: with the time at which the next of those that wait should be done, if it is known."""
-        key, limit = "refused.too_many_waiting", self._limits.waiting
+        if whose in ("member_quota", "guild_quota"):
+            hours = round(guild.quota_window / HOUR_S, 1)
+            return RequestError(f"refused.{whose}", hours=f"{hours:g}")
+        key, limit = "refused.too_many_waiting", guild.member_waiting or self._limits.waiting
         if whose == "guild":
             key, limit = "refused.guild_full", self._limits.guild_waiting
         if whose == "guild":
@@ -138,6 +194,10 @@ class Desk:
     async def find(self, job_id: str) -> Job | None:
         """Return a job, ended or not."""
         return await self._store.get(job_id)
+
+    async def shown_in(self, message_id: int, guild_id: int) -> Job | None:
+        """Return the job whose pictures a message of this guild shows."""
+        return await self._store.shown_in(message_id, guild_id)
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job, waiting or running; its reply will say so. False if it was too late."""
@@ -168,6 +228,34 @@ class Desk:
             own=_entries(own, places),
             others=_entries(others, places),
         )
+
+
+@asynccontextmanager
+async def _store_at_hand() -> AsyncGenerator[None]:
+    """Turn a store that is away into words."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as fault:
+        log.exception("desk.store_away")
+        raise RequestError("refused.store_away") from fault
+
+
+def refusal(verdict: Refuse | Hold) -> RequestError:
+    """Return a refusal for the edge to put into words."""
+    return RequestError(verdict.key, **verdict.facts) if isinstance(verdict, Refuse) else RequestError("refused.gone")
+
+
+def _entry(job: Job) -> Entry:
+    request = job.request
+    asked = {"prompt": request.prompt, "negative": request.negative, "template": request.template, "seed": request.seed}
+    return Entry(
+        guild_id=request.guild_id or EVERYWHERE,
+        act=Act.ASKED,
+        at=job.created_at,
+        actor_id=request.member_id,
+        job_id=job.id,
+        facts={name: str(value) for name, value in asked.items() if value is not None},
+    )
 
 
 def _entries(jobs: list[Job], places: Mapping[str, Place]) -> tuple[QueueEntry, ...]:

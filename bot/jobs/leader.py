@@ -98,6 +98,8 @@ class Leader:
         if job.state in ENDED:
             self._ended(job, known)
             return
+        if job.state is JobState.DELIVERING and known is not None and known.state is JobState.HELD:
+            self._errand(parts.dispatcher.again(job), job)  # a moderator let it through
         parts.jobs[job.id] = job
         if job.state is JobState.QUEUED:
             parts.fleet.leave(job.id)
@@ -129,6 +131,8 @@ class Leader:
             self._errand(self._call_off(known), known)
         elif job.state is JobState.CANCELLED and known is not None:
             self._parts.hands.begin(job)
+        elif job.state is JobState.REFUSED and known is not None and known.state is JobState.HELD:
+            self._parts.hands.begin(job)  # a moderator has turned it down
         self._parts.jobs.pop(job.id, None)
         self._free(job.id, unused=unused)
         self.wake()

@@ -20,8 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.board import NOTE, Place, places_in
-from bot.jobs.crew import STOP_S, Means, leader_of
-from bot.jobs.desk import Desk
+from bot.jobs.crew import STOP_S, Means, desk_of, leader_of
 from bot.jobs.fleet import Server
 from bot.jobs.leader import Leader
 from bot.jobs.worker import Hands, Worker
@@ -169,16 +168,21 @@ class SharedCrew:
         self._means, self._url = means, url
         self._notes = NoteStore(database)
         self.worker = Worker(
-            means.store, means.uploads, means.fleet, means.library, means.courier, fence=self._is_still_ours
+            means.store,
+            means.uploads,
+            means.fleet,
+            means.library,
+            means.courier,
+            means.casework,
+            fence=self._is_still_ours,
         )
         self._hands = Hands(self.worker.work)
         self._carrier = Carrier(url, database, self._work)
         self._leader: Leader | None = None
         self._words: set[asyncio.Task[None]] = set()
         means.fleet.on_suspect.append(self._pass_on)
-        self.desk = Desk(
-            means.store, means.admission, means.library, means.fleet, means.limits, self._places, self._heard
-        )
+        self.desk = desk_of(means, self._places, self._heard)
+        means.casework.on_step = means.sanctions.on_step = self._heard
 
     async def run(self, *, lead: bool = True, work: bool = True) -> None:
         """Lead if elected, work the queues of servers in reach (or leave one of the two), until cancelled."""

@@ -13,6 +13,9 @@ from bot.replies.progress import LAST_EDIT_S, ProgressReporter
 Fence = Callable[[Job], Awaitable[bool]]
 """Tells whether a job may still be spoken of from here."""
 
+Preview = Callable[[Job, bytes], Awaitable[bytes | None]]
+"""Returns what may be shown of a job's preview, or None."""
+
 HASTY_S = 1.5
 """Seconds that a stop of everything, or a handover, waits for an edit."""
 FAR_AT_ONCE = 8
@@ -25,8 +28,8 @@ class Reporters:
     With a `fence` every edit asks it first: where several processes work, one that slept must not speak over another.
     """
 
-    def __init__(self, courier: Courier, fence: Fence | None = None) -> None:
-        self._courier, self._fence = courier, fence
+    def __init__(self, courier: Courier, preview: Preview, fence: Fence | None = None) -> None:
+        self._courier, self._preview, self._fence = courier, preview, fence
         self.fenced = fence is not None
         self._far = asyncio.Semaphore(FAR_AT_ONCE)
         self._by_job: dict[str, ProgressReporter] = {}
@@ -34,7 +37,9 @@ class Reporters:
     def of(self, job: Job, cards: CardMaker) -> ProgressReporter:
         """Return a job's reporter, started if it is new."""
         if job.id not in self._by_job:
-            reporter = ProgressReporter(cards, lambda card: self._edit(job, card))
+            reporter = ProgressReporter(
+                cards, lambda card: self._edit(job, card), lambda preview: self._preview(job, preview)
+            )
             reporter.start(f"progress-{job.id}")
             self._by_job[job.id] = reporter
         self._by_job[job.id].keep()

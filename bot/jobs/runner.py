@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 import structlog
 
@@ -28,6 +29,9 @@ from bot.jobs.fleet import Server
 from bot.jobs.inputs import place_files
 from bot.jobs.updates import Tracker
 from bot.model.job import Failure, FailureCode, Job, JobState, Result
+from bot.model.jsontree import JsonObject
+from bot.model.verdict import Allow, Hold, Refuse
+from bot.moderation.policy import Gate
 from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier, CourierError, FileRefused, ReplyGone, Undelivered
 from bot.replies.progress import ProgressReporter
@@ -74,6 +78,23 @@ class Retry(EaselError):
         self.server_fault, self.stuck = server_fault, stuck
 
 
+class Held(EaselError):
+    """What a job made waits for a moderator."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__("held")
+        self.job = job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How something was made: its recipe, the seconds it ran, and when it was begun."""
+
+    recipe: JsonObject
+    run_s: float | None
+    began: float
+
+
 OnStep = Callable[[Job], None]
 """Hears of every step that a job took, after it was committed."""
 
@@ -86,11 +107,13 @@ class JobRunner:
         store: JobStore,
         uploads: UploadStore,
         courier: Courier,
+        gate: Gate,
         on_step: OnStep,
         overdue: Callable[[str, str], None],
     ) -> None:
         """`overdue` hears of (server, prompt id) that ran too long and was told to end."""
-        self._store, self._uploads, self._courier, self._on_step = store, uploads, courier, on_step
+        self._store, self._uploads, self._courier, self._gate = store, uploads, courier, gate
+        self._on_step = on_step
         self._overdue = overdue
         self.delivering: set[str] = set()
         """Jobs whose last card is on its way: a stop waits for them."""
@@ -106,8 +129,11 @@ class JobRunner:
 
         Raises:
             Retry: the job was lost by its server and is worth another attempt; it still is `running`.
+            Held: what it made waits for a moderator, and nobody has been told yet.
         """
-        cards = CardMaker(request=job.request, title=template.title, locale=job.address.locale)
+        cards = CardMaker(
+            request=job.request, title=template.title, locale=job.address.locale, metadata=template.manifest.metadata
+        )
         try:
             return await self._make(job, template, server, cards, reporter, taken=taken)
         except ComfyError as fault:
@@ -162,24 +188,49 @@ class JobRunner:
         reporter.post(tracker.saving())
         results = _results(outputs)
         made = [await self._fetched(server, result) for result in results]
-        if not await self._store.made(job.id, job.attempt, results, ran_s, made_by):
-            return None
-        self._on_step(replace(job, state=JobState.DELIVERING, run_s=ran_s))
-        return await self._packed(job, cards, made, time.time() - began, metadata=template.manifest.metadata)
+        return await self._judged(job, cards, results, made, Run(recipe=made_by, run_s=ran_s, began=began))
+
+    async def _judged(
+        self, job: Job, cards: CardMaker, results: Sequence[Result], made: Sequence[tuple[str, bytes]], run: Run
+    ) -> Card | None:
+        """Take what was made through the gate, and on to where its verdict says."""
+        verdict = await self._gate.finished(job, made, _texts(results))
+        match verdict:
+            case Refuse(key=key):
+                code = FailureCode.BLOCKED if key == "failure.blocked" else FailureCode.UNJUDGED
+                return await self._fail(job, cards, Failure(code=code), JobState.REFUSED)
+            case Hold(reason=reason, spoiler=spoiler):
+                kept = [replace(one, data=data) for one, (_, data) in zip(results, made, strict=True)]
+                if await self._store.made(job, kept, run.run_s, run.recipe, spoiler=spoiler, held=reason):
+                    held = replace(job, state=JobState.HELD, run_s=run.run_s, hold=reason, spoiler=spoiler)
+                    self._on_step(held)
+                    raise Held(held)
+                return None
+            case Allow(spoiler=spoiler):
+                if not await self._store.made(job, results, run.run_s, run.recipe, spoiler=spoiler):
+                    return None
+                made_now = replace(job, state=JobState.DELIVERING, run_s=run.run_s, spoiler=spoiler)
+                self._on_step(made_now)
+                return await self._packed(made_now, cards, made, time.time() - run.began)
+            case _:
+                assert_never(verdict)
 
     async def _packed(
-        self, job: Job, cards: CardMaker, made: Sequence[tuple[str, bytes]], elapsed_s: float, *, metadata: bool
+        self, job: Job, cards: CardMaker, made: Sequence[tuple[str, bytes]], elapsed_s: float
     ) -> Card | None:
         limit, alt = job.address.upload_limit, alt_text(job.request.prompt or cards.title)
-        parcel = await pack(made, stem=f"easel-{job.id[:8]}", alt=alt, upload_limit=limit, metadata=metadata)
+        metadata = cards.metadata and await self._gate.keeps_metadata(job)
+        parcel = await pack(
+            made, stem=f"easel-{job.id[:8]}", alt=alt, upload_limit=limit, metadata=metadata, spoiler=job.spoiler
+        )
         if not parcel.files:
             large = any(len(data) > limit for _, data in made)
             code = FailureCode.TOO_LARGE if large else FailureCode.PICTURE_LOST
             return await self._fail(job, cards, Failure(code=code))
         return cards.done(parcel, elapsed_s)
 
-    async def remade(self, job: Job, cards: CardMaker, server: Server | None, *, metadata: bool) -> Card | None:
-        """Return the last card of what an earlier process had made and not surely shown.
+    async def remade(self, job: Job, cards: CardMaker, server: Server | None) -> Card | None:
+        """Return the last card of what an earlier process had made, or a moderator has let through.
 
         Raises:
             Retry: it cannot be fetched any more, and is worth making again.
@@ -189,11 +240,15 @@ class JobRunner:
             if not results:
                 raise PictureLost("nothing is known of what was made")
             made = [await self._fetched(server, result) for result in results]
-            return await self._packed(job, cards, made, time.time() - job.created_at, metadata=metadata)
+            return await self._packed(job, cards, made, job.run_s or time.time() - job.created_at)
         except ComfyError as fault:
             if isinstance(fault, _RETRIED) and job.attempt < ATTEMPTS:
                 raise Retry(server_fault=False, stuck=False) from fault
             return await self._fail(job, cards, failure_of(fault))
+
+    async def made(self, job: Job) -> list[tuple[str, bytes]]:
+        """Return name and bytes of what a held job made; all of it is kept here."""
+        return [(one.filename, one.data) for one in await self._store.results(job.id) if one.data is not None]
 
     async def has_all(self, job: Job) -> bool:
         """Tell whether what a job made is kept here, to its last byte."""
@@ -209,10 +264,12 @@ class JobRunner:
             raise PictureLost("what went over a socket, or lies on a server that is gone, cannot be fetched")
         return result.filename, await server.client.view(result)
 
-    async def _fail(self, job: Job, cards: CardMaker, failure: Failure) -> Card | None:
-        if not await self._store.end(job.id, JobState.FAILED, failure, attempt=job.attempt):
+    async def _fail(
+        self, job: Job, cards: CardMaker, failure: Failure, state: JobState = JobState.FAILED
+    ) -> Card | None:
+        if not await self._store.end(job.id, state, failure, attempt=job.attempt):
             return None
-        self._on_step(replace(job, state=JobState.FAILED, failure=failure))
+        self._on_step(replace(job, state=state, failure=failure))
         log.info("job.failed", job=job.id, code=failure.code, facts=dict(failure.facts))
         return cards.failed(failure)
 
@@ -248,6 +305,10 @@ class JobRunner:
             await self._courier.deliver(job, card, self._store.note_posted)
         except CourierError as fault:
             log.error("job.undelivered", job=job.id, fault=str(fault))  # noqa: TRY400 - as above
+
+
+def _texts(results: Sequence[Result]) -> list[str]:
+    return [one.data.decode(errors="replace") for one in results if one.kind == TEXT and one.data is not None]
 
 
 def _prompt_id(job: Job) -> str:

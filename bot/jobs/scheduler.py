@@ -317,7 +317,7 @@ class Scheduler:
         for key, _, ticket in self._turns():
             if key > until or len(found) >= _LOOKED_AT:
                 break
-            if capped and self._is_over(members[ticket.member_id], guilds[ticket.guild_id]):
+            if capped and self._is_over(ticket, members[ticket.member_id], guilds[ticket.guild_id]):
                 continue
             if not any(can_run(ticket.job_id, server) for server in servers):
                 continue
@@ -325,9 +325,11 @@ class Scheduler:
             found.append(ticket)
         return found
 
-    def _is_over(self, running: int, of_guild: int) -> bool:
-        limits = self.limits
-        return running >= limits.running or (limits.guild_running is not None and of_guild >= limits.guild_running)
+    def _is_over(self, ticket: Ticket, running: int, of_guild: int) -> bool:
+        limits, own = self.limits, ticket.claim.running_cap
+        return running >= (own or limits.running) or (
+            limits.guild_running is not None and of_guild >= limits.guild_running
+        )
 
     def _serve(self, ticket: Ticket) -> None:
         """Charge a job to its member, and let virtual time go on."""

@@ -14,8 +14,9 @@ from bot.errors import new_reference
 from bot.jobs.fleet import Fleet, Server
 from bot.jobs.library import Library
 from bot.jobs.reporters import Fence, Reporters
-from bot.jobs.runner import JobRunner, OnStep, Retry
+from bot.jobs.runner import Held, JobRunner, OnStep, Retry
 from bot.model.job import Failure, FailureCode, Job, JobState
+from bot.moderation.casework import Casework
 from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import Courier
 from bot.store.jobs import JobStore
@@ -43,12 +44,13 @@ class Worker:
         fleet: Fleet,
         library: Library,
         courier: Courier,
+        casework: Casework,
         fence: Fence | None = None,
     ) -> None:
-        self._store, self._fleet, self._library = store, fleet, library
+        self._store, self._fleet, self._library, self._casework = store, fleet, library, casework
         self.on_step: OnStep = lambda _job: None
-        self.reporters = Reporters(courier, fence)
-        self._runner = JobRunner(store, uploads, courier, self._stepped, self._overdue)
+        self.reporters = Reporters(courier, casework.gate.preview, fence)
+        self._runner = JobRunner(store, uploads, courier, casework.gate, self._stepped, self._overdue)
 
     def _stepped(self, job: Job) -> None:
         self.on_step(job)
@@ -102,8 +104,10 @@ class Worker:
                 await self._redeliver(job)
             case JobState.CANCELLED:
                 await asyncio.gather(self._stop_on_server(job), self._tell(job))
-            case JobState.FAILED:
+            case JobState.FAILED | JobState.REFUSED:
                 await self._tell(job)
+            case JobState.HELD:
+                await self._show_held(job)
             case _:
                 return
 
@@ -128,8 +132,16 @@ class Worker:
             if retry.stuck:
                 self._fleet.suspect(server.name, job.prompt_id or "", patience_s=0.0)
             await self._back(replace(job, state=JobState.RUNNING))
-            return
-        await self._last_word(job, card)
+        except Held as held:
+            await self._show_held(held.job)
+        else:
+            await self._last_word(job, card)
+
+    async def _show_held(self, job: Job) -> None:
+        """Tell the member that a moderator looks first, and show the moderators what there is to decide."""
+        await self.reporters.stop(job.id)
+        await self._casework.post_held(job, await self._runner.made(job))
+        await self._runner.deliver(job, self.cards(job), self.cards(job).held())
 
     async def _back(self, job: Job) -> None:
         """Back into the queue, for another attempt."""
@@ -141,14 +153,12 @@ class Worker:
     async def _redeliver(self, job: Job) -> None:
         """Show again what an earlier process had made and not surely shown: the same edit of the same message."""
         server: Server | None = self._fleet.servers.get(job.server or "")
-        template = self._library.by_name.get(job.request.template)
-        metadata = template is not None and template.manifest.metadata
         for _ in range(REDELIVERIES):
             if server is None or server.up or await self._runner.has_all(job):
                 break
             await asyncio.sleep(SERVER_PAUSE_S)  # the files are there; their server will be, too
         try:
-            card = await self._runner.remade(job, self.cards(job), server, metadata=metadata)
+            card = await self._runner.remade(job, self.cards(job), server)
         except Retry:
             await self._back(job)
             return
@@ -194,7 +204,8 @@ class Worker:
         """Return the maker of a job's cards."""
         template = self._library.by_name.get(job.request.template)
         title = template.title_in(job.address.locale) if template else job.request.template
-        return CardMaker(request=job.request, title=title, locale=job.address.locale)
+        metadata = template is not None and template.manifest.metadata
+        return CardMaker(request=job.request, title=title, locale=job.address.locale, metadata=metadata)
 
 
 class Hands:

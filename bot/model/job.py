@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from bot.model.request import Request
+from bot.model.verdict import HoldReason
 
 
 class JobState(StrEnum):
@@ -60,6 +61,9 @@ class FailureCode(StrEnum):
     TEMPLATE_UNFIT = "template_unfit"
     SERVER_FAULT = "server_fault"
     TOO_LARGE = "too_large"
+    BLOCKED = "blocked"
+    UNJUDGED = "unjudged"
+    TURNED_DOWN = "turned_down"
     BUG = "bug"
 
 
@@ -97,6 +101,30 @@ class Claim:
     """The class; a higher one has a head start, no more."""
     cost: float = 1.0
     """What it takes of its servers, an ordinary picture of its template being the manifest's `cost`."""
+    running_cap: int | None = None
+    """How many of the member's may run here while others wait, where the guild says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What may be spent in a guild within `window_s` seconds, by the member and by everybody; None: no limit."""
+
+    window_s: float
+    member: float | None = None
+    guild: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a member has left, in cost units: an ordinary picture of an ordinary template costs 1."""
+
+    spent: float
+    limit: float | None
+    guild_spent: float
+    guild_limit: float | None
+    window_s: float
+    frees_at: float | None = None
+    """When the oldest of what was spent falls out of the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +159,12 @@ class Job:
     """Seconds it ran."""
     posted_id: int | None = None
     """The message that was posted in place of a reply that nobody could edit any more."""
+    hold: HoldReason | None = None
+    """Why what it makes is to be looked at by a moderator first."""
+    spoiler: bool = False
+    """Whether its pictures are shown under a veil."""
+    removed: bool = False
+    """Whether moderators took it away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,9 @@ class Request:
     unused: tuple[str, ...] = ()
     """Names of options that the member set and this template has no use for."""
     locale: str = "en-US"
+    guild_locale: str = "en-US"
+    adult: bool = False
+    """Whether the channel was surely for adults when it was asked."""
 
     def to_json(self) -> str:
         """Return the request as JSON text; `from_json` reads it back."""
@@ -65,10 +68,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a member may, where they ask: their roles, and whether the channel is for adults. Nothing known: nothing."""
+    """What a member is, where they ask. Nothing known: nothing allowed that depends on it."""
 
     role_ids: frozenset[int] = frozenset()
     adult_channel: bool = False
+    place_ids: frozenset[int] = frozenset()
+    """The channel, and for a thread its parent."""
+    born_at: float | None = None
+    """When the account was made, in seconds since 1970."""
+    joined_at: float | None = None
+    moderator: bool = False
+    """May manage messages here."""
+    manager: bool = False
+    """May manage the guild."""
 
 
 def random_seed() -> int:

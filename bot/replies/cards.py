@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from bot.delivery.package import Attachment, Parcel
-from bot.model.job import Eta, Failure, JobUpdate, Loading, Preparing, Sampling, Saving, Waiting, Working
+from bot.model.job import Eta, Failure, FailureCode, JobUpdate, Loading, Preparing, Sampling, Saving, Waiting, Working
 from bot.model.request import Request
 from bot.replies.catalogue import text
 from bot.replies.failures import words_for
@@ -15,6 +15,8 @@ from bot.replies.times import duration, eta_words
 
 _BAR_CELLS = 12
 _NODE_LETTERS = 60
+_FINAL = frozenset({FailureCode.BLOCKED, FailureCode.TURNED_DOWN})
+"""Failures that asking again will not mend."""
 
 
 class Action(StrEnum):
@@ -23,6 +25,10 @@ class Action(StrEnum):
     AGAIN = "again"
     DELETE = "delete"
     CANCEL = "cancel"
+    REPORT = "report"
+
+
+_SHOWN = (Action.AGAIN, Action.DELETE, Action.REPORT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,8 @@ class CardMaker:
     request: Request
     title: str
     locale: str
+    metadata: bool = False
+    """Whether the template's pictures may say how they were made."""
 
     def running(self, update: JobUpdate, preview: Attachment | None = None) -> Card:
         """Return the card while the job waits or runs; with a preview it replaces the one before."""
@@ -56,13 +64,22 @@ class CardMaker:
             lines.append(self._text("card.converted"))
         if parcel.left_out:
             lines.append(self._text("card.left_out", count=parcel.left_out))
-        return Card(content=self._with_head(*lines), buttons=(Action.AGAIN, Action.DELETE), files=parcel.files)
+        return Card(content=self._with_head(*lines), buttons=_SHOWN, files=parcel.files)
 
     def failed(self, failure: Failure) -> Card:
         """Return the card of a job that failed: why, and what the member can do."""
         words = words_for(failure, self.locale)
         line = self._text("card.failed", words=words)
-        return Card(content=self._with_head(line), buttons=(Action.AGAIN, Action.DELETE), files=())
+        buttons = (Action.DELETE,) if failure.code in _FINAL else (Action.AGAIN, Action.DELETE)
+        return Card(content=self._with_head(line), buttons=buttons, files=())
+
+    def held(self) -> Card:
+        """Return the card of a picture that waits for a moderator."""
+        return Card(content=self._with_head(self._text("card.held")), buttons=(Action.CANCEL,), files=())
+
+    def removed(self) -> Card:
+        """Return what is left of a picture that moderators took away: no words of it, no buttons."""
+        return Card(content=self._text("card.removed"), files=())
 
     def cancelled(self) -> Card:
         """Return the card of a cancelled job."""

@@ -2,7 +2,7 @@
 
 import importlib.resources
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import discord
@@ -65,6 +65,33 @@ def worded(words: Mapping[str, str], key: str, **fields: str) -> app_commands.lo
     own = words.get(FALLBACK) or next(iter(words.values()), None)
     english = own or CATALOGUES[FALLBACK][key].format_map(fields)
     return app_commands.locale_str(english[:_LETTERS], key=key, words=words, fields=fields)
+
+
+def guild_command(key: str, *options: str, spared: bool = False) -> Callable[[Any], Any]:
+    """Make a coroutine a command of guilds alone, with the catalogue's words: `commands.KEY`, `options.OPTION`.
+
+    `spared`: it is open to those who are kept out, such as appeals.
+    """
+    names = {name: localised(f"options.{name}.name") for name in options}
+    descriptions = {name: localised(f"options.{name}.description") for name in options}
+
+    def made(callback: Any) -> Any:
+        worded_options = app_commands.describe(**descriptions)(app_commands.rename(**names)(callback))
+        return in_guilds(
+            app_commands.command(
+                name=localised(f"commands.{key}.name"),
+                description=localised(f"commands.{key}.description"),
+                extras={"spared": spared},
+            )(worded_options)
+        )
+
+    return made
+
+
+def in_guilds(command: Any) -> Any:
+    """Offer a command, or a group of them, in guilds alone, where the bot is a member."""
+    installed = app_commands.allowed_installs(guilds=True, users=False)(command)
+    return app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)(installed)
 
 
 class CatalogueTranslator(app_commands.Translator):

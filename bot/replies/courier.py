@@ -7,7 +7,7 @@ may see it, to the member directly.
 import asyncio
 import io
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,9 +18,11 @@ import discord
 import stamina
 import structlog
 
+from bot.delivery.package import Attachment
 from bot.errors import EaselError
+from bot.model.case import Case
 from bot.model.job import Job, ReplyAddress
-from bot.replies.buttons import view_of
+from bot.replies.buttons import case_view, view_of
 from bot.replies.cards import Card
 
 log = structlog.get_logger()
@@ -57,6 +59,7 @@ _TOO_LARGE = 40005
 _UNKNOWN_MESSAGE, _TOO_MANY_OLD_EDITS = 10008, 30046
 UPLOADS = 3
 """Cards with files on their way at once: each holds its bytes several times over."""
+_LETTERS = 2000
 LOOKED_BACK = 500
 """Messages that are looked through for one that was posted before a restart."""
 
@@ -119,6 +122,87 @@ class Courier:
                 with attempt:
                     async with _translated():
                         await self._deliver_once(job, card, note)
+
+    async def remove(self, job: Job, card: Card) -> None:
+        """Take a job's pictures away from where they are shown; raises as `edit`."""
+        async with _translated():
+            if job.posted_id is None:
+                await self._edit_once(job.id, job.address, card)
+                return
+            channel = self._client.get_partial_messageable(job.address.channel_id)
+            await channel.get_partial_message(job.posted_id).edit(**_edit(job.id, job.address, card))
+
+    def guild_name(self, guild_id: int) -> str:
+        """Return a guild's name, empty if this process does not know it."""
+        guild = self._client.get_guild(guild_id)
+        return guild.name if guild is not None else ""
+
+    async def notify(self, member_id: int, words: str) -> bool:
+        """Send a direct message; False if the member cannot be reached."""
+        try:
+            async with _translated():
+                direct = await self._client.create_dm(cast("discord.User", discord.Object(member_id)))
+                await direct.send(words[:_LETTERS], allowed_mentions=discord.AllowedMentions.none())
+        except CourierError as fault:
+            log.info("courier.not_notified", member=member_id, fault=str(fault))
+            return False
+        return True
+
+    async def say(self, channel_id: int, words: str) -> bool:
+        """Write into a channel; False if that cannot be."""
+        try:
+            async with _translated():
+                channel = self._client.get_partial_messageable(channel_id)
+                await channel.send(words[:_LETTERS], allowed_mentions=discord.AllowedMentions.none())
+        except CourierError as fault:
+            log.warning("courier.not_said", channel=channel_id, fault=str(fault))
+            return False
+        return True
+
+    async def post_case(self, channel_id: int, case: Case, words: str, files: Sequence[Attachment], locale: str) -> int:
+        """Show a case to moderators, once (Discord takes the same nonce once); return the message's id.
+
+        Raises:
+            FileRefused, CardRefused, Undelivered: as they say.
+        """
+        channel = self._client.get_partial_messageable(channel_id)
+        view = case_view(case, locale) or discord.utils.MISSING
+        async with self._uploads, _translated():
+            message = await channel.send(
+                words[:_LETTERS],
+                files=[_file(file) for file in files],
+                view=view,
+                nonce=f"case-{case.number}-{case.guild_id}"[:25],
+                allowed_mentions=discord.AllowedMentions.none(),
+            )
+        return message.id
+
+    async def pictures(self, job: Job) -> list[Attachment]:
+        """Return the pictures that a job's reply shows; none where the bot cannot see it."""
+        channel = self._client.get_partial_messageable(job.address.channel_id)
+        try:
+            async with _translated():
+                message = await channel.fetch_message(job.posted_id or job.address.message_id or 0)
+                return [
+                    Attachment(filename=one.filename.removeprefix("SPOILER_"), data=await one.read(), alt="")
+                    for one in message.attachments
+                ]
+        except CourierError as fault:
+            log.info("courier.pictures_unseen", job=job.id, fault=str(fault))
+            return []
+
+    async def update_case(self, case: Case, words: str, locale: str) -> None:
+        """Show how a case stands now; a message that is gone is left alone."""
+        if case.channel_id is None or case.message_id is None:
+            return
+        channel = self._client.get_partial_messageable(case.channel_id)
+        try:
+            async with _translated():
+                await channel.get_partial_message(case.message_id).edit(
+                    content=words[:_LETTERS], view=case_view(case, locale)
+                )
+        except CourierError as fault:
+            log.info("courier.case_not_updated", case=case.number, fault=str(fault))
 
     async def _deliver_once(self, job: Job, card: Card, note: Note) -> None:
         if job.posted_id is not None:
@@ -204,7 +288,9 @@ def _names(message: discord.Message, job_id: str) -> bool:
 def _edit(job_id: str, address: ReplyAddress, card: Card) -> _Edit:
     fields = _Edit(content=card.content, view=view_of(card.buttons, job_id, address.locale) if card.buttons else None)
     if card.files is not None:
-        fields["attachments"] = [
-            discord.File(io.BytesIO(file.data), filename=file.filename, description=file.alt) for file in card.files
-        ]
+        fields["attachments"] = [_file(file) for file in card.files]
     return fields
+
+
+def _file(file: Attachment) -> discord.File:
+    return discord.File(io.BytesIO(file.data), filename=file.filename, description=file.alt, spoiler=file.spoiler)

@@ -23,13 +23,28 @@ LAST_EDIT_S = 8.0
 PREVIEW_BYTES = 300_000
 
 Send = Callable[[Card], Awaitable[None]]
+Judge = Callable[[bytes], Awaitable[bytes | None]]
+"""Returns what may be shown of a preview, or None."""
+
+
+async def nothing(_preview: bytes) -> bytes | None:
+    """Show no preview: nobody has judged it."""
+    return None
 
 
 class ProgressReporter:
     """Shows the latest update of one job, from a task of its own: the only thing here that talks to Discord."""
 
-    def __init__(self, cards: CardMaker, send: Send, *, gap_s: float = EDIT_GAP_S, once: bool = False) -> None:
-        self._cards, self._send, self._gap_s, self._once = cards, send, gap_s, once
+    def __init__(
+        self,
+        cards: CardMaker,
+        send: Send,
+        judge: Judge = nothing,
+        *,
+        gap_s: float = EDIT_GAP_S,
+        once: bool = False,
+    ) -> None:
+        self._cards, self._send, self._judge, self._gap_s, self._once = cards, send, judge, gap_s, once
         self._latest: JobUpdate | None = None
         self._preview: bytes | None = None
         self._preview_at = float("-inf")
@@ -71,7 +86,7 @@ class ProgressReporter:
             self._news.clear()
             if self._latest is None:
                 continue
-            card = self._cards.running(self._latest, self._due_preview())
+            card = self._cards.running(self._latest, await self._due_preview())
             if card.content == shown and card.files is None:
                 continue
             self._sending = True
@@ -90,13 +105,14 @@ class ProgressReporter:
             if not self._closed:
                 await asyncio.sleep(self._gap_s)
 
-    def _due_preview(self) -> Attachment | None:
+    async def _due_preview(self) -> Attachment | None:
         now = time.monotonic()
         data, self._preview = self._preview, None
         if data is None or now - self._preview_at < PREVIEW_GAP_S or len(data) > PREVIEW_BYTES:
             return None
-        ending = picture_ending(data)
-        if ending is None:
+        judged = await self._judge(data)
+        ending = picture_ending(judged) if judged is not None else None
+        if judged is None or ending is None:
             return None
         self._preview_at = now
-        return Attachment(filename=f"preview.{ending}", data=data, alt=alt_text(self._cards.request.prompt))
+        return Attachment(filename=f"preview.{ending}", data=judged, alt=alt_text(self._cards.request.prompt))

@@ -6,6 +6,8 @@ import unicodedata
 from bot.delivery.limits import ALT_TEXT
 
 _SHORT = 300
+NOBODY = "\u2013"
+"""What stands where there is nobody and nothing."""
 _STEERING = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 

@@ -12,27 +12,17 @@ from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
-import structlog
 
-from bot.model.job import (
-    ENDED,
-    LIVE,
-    STEPS,
-    WAITING,
-    Claim,
-    Failure,
-    FailureCode,
-    Job,
-    JobState,
-    ReplyAddress,
-    Result,
-)
+from bot.model.audit import Entry
+from bot.model.job import ENDED, LIVE, STEPS, WAITING, Failure, Job, JobState, Quota, Result
 from bot.model.jsontree import JsonObject, obj
 from bot.model.request import Request
+from bot.model.verdict import HoldReason
+from bot.store import cases
+from bot.store.audit import append
 from bot.store.database import Along, Database, Work
+from bot.store.rows import failure_text, readable, row_of
 from bot.store.tables import jobs, results
-
-log = structlog.get_logger()
 
 BELL = "easel_jobs"
 """The channel on which PostgreSQL announces changed jobs; the payload is `id:state:attempt`."""
@@ -43,7 +33,7 @@ _OF_MEMBERS, _OF_GUILDS = 4241, 4242
 _MARKS = ("attempt", "prompt_id")
 """Columns by which a step is known to be ours."""
 
-Full: TypeAlias = Literal["member", "guild"]
+Full: TypeAlias = Literal["member", "guild", "member_quota", "guild_quota"]
 
 
 class JobStore:
@@ -52,8 +42,16 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, job: Job, *, member_limit: int | None = None, guild_limit: int | None = None) -> Full | None:
-        """Insert a new job, unless its member or its guild has that many waiting already: then say which."""
+    async def add(
+        self,
+        job: Job,
+        *,
+        member_limit: int | None = None,
+        guild_limit: int | None = None,
+        quota: Quota | None = None,
+        entry: Entry | None = None,
+    ) -> Full | None:
+        """Insert a new job, with its audit entry, unless its member or its guild has too much already: say which."""
         tries = 0
 
         def change(connection: sa.Connection) -> Full | None:
@@ -68,7 +66,11 @@ class JobStore:
                 return "member"
             if guild_limit is not None and of_guild >= guild_limit:
                 return "guild"
-            connection.execute(_ringing(jobs.insert()) if self._database.shared else jobs.insert(), _row(job))
+            if quota is not None and (spent := _overspent(connection, job, quota)) is not None:
+                return spent
+            connection.execute(_ringing(jobs.insert()) if self._database.shared else jobs.insert(), row_of(job))
+            if entry is not None:
+                append(connection, entry)
             return None
 
         return await self._database.write(change)
@@ -107,11 +109,24 @@ class JobStore:
         return await self._select(jobs.c.state.in_(list(states)), jobs.c.guild_id == guild_id)
 
     async def untold(self, before: float | None = None) -> list[Job]:
-        """Return the jobs that failed or were cancelled (before a time) and whose reply does not surely say so."""
+        """Return the jobs that ended without a picture, or are held, and whose reply does not surely say so."""
         late = [] if before is None else [jobs.c.changed_at < before]
-        return await self._select(
-            jobs.c.state.in_([JobState.FAILED, JobState.CANCELLED]), jobs.c.told.is_(False), *late
-        )
+        return await self._select(jobs.c.state.in_(_TOLD), jobs.c.told.is_(False), *late)
+
+    async def shown_in(self, message_id: int, guild_id: int) -> Job | None:
+        """Return the job whose pictures a message shows."""
+        shown = sa.or_(jobs.c.message_id == message_id, jobs.c.posted_id == message_id)
+        found = await self._select(shown, jobs.c.guild_id == guild_id)
+        return found[-1] if found else None
+
+    async def spent(self, member_id: int | None, guild_id: int, since: float) -> tuple[float, float | None]:
+        """Return the cost that a member (None: everybody) spent in a guild since a time, and when that began."""
+
+        def question(connection: sa.Connection) -> tuple[float, float | None]:
+            row = connection.execute(_spent(member_id, guild_id, since)).one()
+            return row[0] or 0.0, row[1]
+
+        return await self._database.read(question)
 
     async def measured(self, most: int) -> list[Job]:
         """Return the last jobs whose run was measured, oldest first."""
@@ -141,7 +156,7 @@ class JobStore:
         query = jobs.select().where(*conditions).order_by(jobs.c.created_at, jobs.c.id)
 
         def question(connection: sa.Connection) -> list[Job]:
-            found = [_readable(row) for row in connection.execute(query)]
+            found = [readable(row) for row in connection.execute(query)]
             return [job for job in found if job is not None]
 
         return await self._database.read(question)
@@ -189,21 +204,36 @@ class JobStore:
 
         def change(connection: sa.Connection) -> Job | None:
             row = connection.execute(step, values).first()
-            job = _readable(row) if row is not None else None
+            job = readable(row) if row is not None else None
             return replace(job, state=JobState.ASSIGNED) if job is not None else None
 
         return await self._database.write(change)
 
     async def made(
-        self, job_id: str, attempt: int, found: Sequence[Result], run_s: float | None, recipe: JsonObject
+        self,
+        job: Job,
+        found: Sequence[Result],
+        run_s: float | None,
+        recipe: JsonObject,
+        *,
+        spoiler: bool = False,
+        held: HoldReason | None = None,
     ) -> bool:
-        """Running → delivering, with what was made, by which recipe, and the seconds it took; False as `move`."""
+        """Running → delivering, with what was made, by which recipe, and the seconds it took; False as `move`.
+
+        With `held` it goes to held instead, and a case is opened on it.
+        """
 
         def also(connection: sa.Connection) -> None:
-            _replace_results(connection, job_id, found)
+            _replace_results(connection, job.id, found)
+            if held is not None:
+                cases.open_held(connection, job, held)
 
-        values = {"run_s": run_s, "recipe": json.dumps(recipe, ensure_ascii=False)}
-        return await self._step(job_id, attempt, JobState.RUNNING, JobState.DELIVERING, values, also=also)
+        values = {"run_s": run_s, "recipe": json.dumps(recipe, ensure_ascii=False), "spoiler": spoiler}
+        target = JobState.DELIVERING
+        if held is not None:
+            target, values["hold"] = JobState.HELD, held
+        return await self._step(job.id, job.attempt, JobState.RUNNING, target, values, also=also)
 
     async def delivered(self, job_id: str, attempt: int) -> bool:
         """Delivering → done; what was kept for the delivery is dropped. False as `move`."""
@@ -214,19 +244,52 @@ class JobStore:
         return await self._step(job_id, attempt, JobState.DELIVERING, JobState.DONE, {"told": True}, also=also)
 
     async def end(
-        self, job_id: str, target: JobState, failure: Failure | None = None, *, attempt: int | None = None
+        self,
+        job_id: str,
+        target: JobState,
+        failure: Failure | None = None,
+        *,
+        attempt: int | None = None,
+        entry: Entry | None = None,
     ) -> bool:
-        """End a job as failed, cancelled or refused; its cost is given back.
+        """End a job as failed or cancelled, its cost given back, or as refused, its cost kept: the work was done.
 
         False if it has ended, another attempt than `attempt` has it, or (to cancel it) it is being delivered.
         """
-        values: dict[str, Any] = {"failure": _failure_text(failure)} if failure else {}
+        values: dict[str, Any] = {"failure": failure_text(failure)} if failure else {}
         allowed = [state for state, targets in STEPS.items() if target in targets]
         if target is JobState.CANCELLED:
             allowed.remove(JobState.DELIVERING)
         fence = [] if attempt is None else [jobs.c.attempt == attempt]
-        change = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed), *fence)
-        return await self._change(change.values(state=target, spent=0.0, changed_at=time.time(), **values), ring=True)
+        if target is not JobState.REFUSED:
+            values["spent"] = 0.0
+        statement = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed), *fence)
+        statement = statement.values(state=target, told=False, changed_at=time.time(), **values)
+        statement = _ringing(statement) if self._database.shared else statement
+
+        def change(connection: sa.Connection) -> bool:
+            if not self._done(connection.execute(statement)):
+                return False
+            cases.overtake(connection, job_id)
+            connection.execute(_DROP_KEPT, {"job": job_id})
+            if entry is not None:
+                append(connection, entry)
+            return True
+
+        return await self._database.write(change)
+
+    async def decide(self, decided: cases.Decided) -> cases.Settled | None:
+        """Close a case, and let its job go on or end; None if there is no such case in this guild."""
+        return await self._database.write(lambda one: cases.decide(one, decided, self._release))
+
+    def _release(self, connection: sa.Connection, job_id: str, target: JobState, failure: Failure | None) -> bool:
+        """Held → delivering or refused, inside another change; False if it is not held any more."""
+        values = {"failure": failure_text(failure)} if failure else {}
+        held = jobs.update().where(jobs.c.id == job_id, jobs.c.state == JobState.HELD)
+        held = held.values(state=target, told=False, changed_at=time.time(), **values)
+        if target is JobState.REFUSED:
+            connection.execute(_DROP_KEPT, {"job": job_id})
+        return self._done(connection.execute(_ringing(held) if self._database.shared else held))
 
     async def note_spent(self, job_id: str, spent: float) -> None:
         """Keep what a cancelled job had used of its cost by then."""
@@ -266,10 +329,29 @@ class JobStore:
 
         return await self._database.read(question)
 
-    async def purge(self, before: float) -> int:
-        """Forget the jobs that ended before a time, with their results; return how many."""
-        old = jobs.delete().where(jobs.c.state.in_(ENDED), jobs.c.changed_at < before)
+    async def purge(self, before: float, guild_id: int | None = None) -> int:
+        """Forget the jobs (of one guild) that ended before a time, with their results; return how many."""
+        here = () if guild_id is None else (jobs.c.guild_id == guild_id,)
+        old = jobs.delete().where(jobs.c.state.in_(ENDED), jobs.c.changed_at < before, *here)
         return await self._database.write(lambda connection: connection.execute(old).rowcount)
+
+    async def export_member(self, member_id: int) -> list[JsonObject]:
+        """Return what a member asked for, and how it ended."""
+        query = jobs.select().where(jobs.c.member_id == member_id).order_by(jobs.c.created_at)
+        names = ("id", "guild_id", "channel_id", "message_id", "state", "created_at", "changed_at")
+
+        def question(connection: sa.Connection) -> list[JsonObject]:
+            return [
+                {**{name: getattr(row, name) for name in names}, "request": json.loads(row.request)}
+                for row in connection.execute(query)
+            ]
+
+        return await self._database.read(question)
+
+    async def erase_member(self, member_id: int) -> int:
+        """Forget a member's jobs that have ended, with their results; return how many."""
+        own = jobs.delete().where(jobs.c.member_id == member_id, jobs.c.state.in_(ENDED))
+        return await self._database.write(lambda connection: connection.execute(own).rowcount)
 
     async def _step(
         self,
@@ -312,9 +394,7 @@ class JobStore:
         """Tell whether a change found its row."""
         return outcome.first() is not None if outcome.returns_rows else outcome.rowcount == 1
 
-    async def _change(self, statement: sa.Update, *, ring: bool = False) -> bool:
-        """Carry out a change; `ring`: the leader should hear of it."""
-        statement = _ringing(statement) if ring and self._database.shared else statement
+    async def _change(self, statement: sa.Update) -> bool:
         return await self._database.write(lambda connection: self._done(connection.execute(statement)))
 
 
@@ -341,6 +421,26 @@ def _waiting(*whose: sa.ColumnElement[bool]) -> sa.Select[int]:
     return sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state.in_(list(WAITING)), *whose)
 
 
+def _spent(member_id: int | None, guild_id: int, since: float) -> sa.Select[Any, Any]:
+    whose = () if member_id is None else (jobs.c.member_id == member_id,)
+    here = (jobs.c.guild_id == guild_id, jobs.c.created_at >= since, jobs.c.spent > 0)
+    return sa.select(sa.func.sum(jobs.c.spent), sa.func.min(jobs.c.created_at)).where(*here, *whose)
+
+
+def _overspent(connection: sa.Connection, job: Job, quota: Quota) -> Full | None:
+    """Tell whether a job costs more than what is left of a quota in its window."""
+    guild_id = job.request.guild_id or 0
+    since = job.created_at - quota.window_s
+    for whose, limit in ((job.request.member_id, quota.member), (None, quota.guild)):
+        if limit is None:
+            continue
+        spent = connection.execute(_spent(whose, guild_id, since)).one()[0] or 0.0
+        if spent + job.claim.cost > limit + 1e-9:
+            return "guild_quota" if whose is None else "member_quota"
+    return None
+
+
+_TOLD = (JobState.FAILED, JobState.CANCELLED, JobState.REFUSED, JobState.HELD)
 _OF_MEMBER = _waiting(jobs.c.member_id == sa.bindparam("member"))
 _OF_GUILD = _waiting(jobs.c.guild_id == sa.bindparam("guild"))
 _WAITING_OF = sa.select(_OF_MEMBER.scalar_subquery(), _OF_GUILD.scalar_subquery())
@@ -364,77 +464,3 @@ def _replace_results(connection: sa.Connection, job_id: str, found: Sequence[Res
     connection.execute(results.delete().where(results.c.job_id == job_id))
     if rows:
         connection.execute(results.insert(), rows)
-
-
-def _failure_text(failure: Failure) -> str:
-    return json.dumps({"code": failure.code, "facts": dict(failure.facts)}, ensure_ascii=False)
-
-
-def _failure(text: str | None) -> Failure | None:
-    if text is None:
-        return None
-    stored = json.loads(text)
-    return Failure(code=FailureCode(stored["code"]), facts=stored["facts"])
-
-
-def _row(job: Job) -> dict[str, Any]:
-    address = job.address
-    return {
-        "id": job.id,
-        "state": job.state,
-        "attempt": job.attempt,
-        "request": job.request.to_json(),
-        "template": job.request.template,
-        "member_id": job.request.member_id,
-        "guild_id": job.request.guild_id,
-        "application_id": address.application_id,
-        "channel_id": address.channel_id,
-        "message_id": address.message_id,
-        "token": address.token,
-        "token_expires_at": address.expires_at,
-        "upload_limit": address.upload_limit,
-        "locale": address.locale,
-        "ephemeral": address.ephemeral,
-        "weight": job.claim.weight,
-        "priority": job.claim.priority,
-        "cost": job.claim.cost,
-        "spent": job.claim.cost,
-        "created_at": job.created_at,
-        "changed_at": job.created_at,
-    }
-
-
-def _readable(row: Any) -> Job | None:
-    """Return the job of a row, or None for a row that nobody of us has written; it is left for a person to look at."""
-    try:
-        return _job(row)
-    except (ValueError, KeyError, TypeError) as fault:
-        log.error("store.row_unreadable", job=row.id, fault=type(fault).__name__)  # noqa: TRY400 - the row is at fault
-        return None
-
-
-def _job(row: Any) -> Job:
-    return Job(
-        id=row.id,
-        request=Request.from_json(row.request),
-        address=ReplyAddress(
-            application_id=row.application_id,
-            channel_id=row.channel_id,
-            message_id=row.message_id,
-            token=row.token,
-            expires_at=row.token_expires_at,
-            upload_limit=row.upload_limit,
-            locale=row.locale,
-            ephemeral=row.ephemeral,
-        ),
-        state=JobState(row.state),
-        attempt=row.attempt,
-        created_at=row.created_at,
-        prompt_id=row.prompt_id,
-        server=row.server,
-        failure=_failure(row.failure),
-        claim=Claim(weight=row.weight, priority=row.priority, cost=row.cost),
-        expected_s=row.expected_s,
-        run_s=row.run_s,
-        posted_id=row.posted_id,
-    )

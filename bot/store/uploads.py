@@ -1,7 +1,9 @@
 """Files that members brought, so that a request can be run again after a restart and on any server."""
 
+import base64
 import secrets
 import time
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -52,3 +54,25 @@ class UploadStore:
             return connection.execute(uploads.delete().where(uploads.c.created_at < before)).rowcount
 
         return await self._database.write(change)
+
+    async def export_member(self, member_id: int) -> list[dict[str, Any]]:
+        """Return a member's files: what they are, and the bytes in base64."""
+        query = uploads.select().where(uploads.c.member_id == member_id).order_by(uploads.c.created_at)
+
+        def question(connection: sa.Connection) -> list[dict[str, Any]]:
+            return [
+                {
+                    "id": row.id,
+                    "ending": row.ending,
+                    "created_at": row.created_at,
+                    "bytes": base64.b64encode(row.data).decode(),
+                }
+                for row in connection.execute(query)
+            ]
+
+        return await self._database.read(question)
+
+    async def erase_member(self, member_id: int) -> int:
+        """Forget a member's files; return how many."""
+        own = uploads.delete().where(uploads.c.member_id == member_id)
+        return await self._database.write(lambda connection: connection.execute(own).rowcount)

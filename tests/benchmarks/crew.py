@@ -19,12 +19,12 @@ from bot.jobs.worker import Worker
 from bot.model.job import Job, JobState, ReplyAddress, Result
 from bot.model.request import Request, Standing
 from bot.replies.cards import Card
+from bot.moderation.bench import make_bench
 from bot.replies.courier import Courier
 from bot.sandbox.comfyui.nodes import with_models
 from bot.settings import ComfyServer
 from bot.store.database import Database, open_database
 from bot.store.jobs import JobStore
-from bot.store.uploads import UploadStore
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 SLICES = 5
@@ -63,7 +63,7 @@ class FakeWork:
         for _ in range(SLICES):
             await asyncio.sleep(self._seconds / SLICES)
         result = Result(filename=f"{job.id}.png")
-        await self._store.made(job.id, job.attempt, [result], self._seconds, {"seed": 1})
+        await self._store.made(job, [result], self._seconds, {"seed": 1})
         worker.on_step(_with(job, JobState.DELIVERING, self._seconds))
         await worker.reporters.stop(job.id)
         await self._store.delivered(job.id, job.attempt)
@@ -103,14 +103,18 @@ async def means_for(database: Database, *, servers: int, slots: int, waiting: in
             server.node_list, server.up, server.slots = node_list, True, slots
         for listener in fleet.on_change:
             listener()
-        store, uploads = JobStore(database), UploadStore(database)
+        courier = cast("Courier", MuteCourier())
+        bench = make_bench(database, courier, None, 0)
         yield Means(
-            store=store,
-            uploads=uploads,
+            store=bench.jobs,
+            uploads=bench.uploads,
             fleet=fleet,
             library=library,
-            admission=Admission(library, fleet, uploads),
-            courier=cast("Courier", MuteCourier()),
+            admission=Admission(library, fleet, bench.uploads),
+            courier=courier,
+            sanctions=bench.sanctions,
+            casework=bench.casework,
+            guilds=bench.guilds,
             limits=Limits(waiting=waiting, running=10**6, guild_waiting=10**6),
             shares={},
         )

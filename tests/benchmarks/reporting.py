@@ -76,7 +76,7 @@ async def main() -> None:
     replies = json.loads(await asyncio.to_thread(sys.stdin.read))
     async with discord.Client(intents=discord.Intents.none()) as client:
         await login(client, settings.token())
-        reporters, lags = Reporters(Courier(client)), list[float]()
+        reporters, lags = Reporters(Courier(client), unseen), list[float]()
         probe = asyncio.create_task(_lag(lags), name="lag")
         jobs = [_job(number, reply) for number, reply in enumerate(replies)]
         await asyncio.gather(*(_tick(reporters, job, float(sys.argv[3])) for job in jobs))
@@ -86,3 +86,7 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+
+
+async def unseen(_job: Job, _preview: bytes) -> None:
+    """Show no preview."""

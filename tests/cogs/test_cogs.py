@@ -1,5 +1,7 @@
 """Commands and buttons in SimCord, an independent Discord: what they ask of their one service, and what they answer."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,6 +20,9 @@ from bot.sandbox.discord.checks import command_faults
 from tests.fakes import FakeJobs, fake_services
 
 JOB = "0123456789abcdef"
+COMMANDS = {"imagine", "queue", "cancel", "help", "server", "models", "settings", "words", "mod", "mydata"} | {
+    "quota", "appeal", "privacy",
+}  # fmt: skip
 
 
 @dataclass
@@ -35,10 +40,11 @@ class Stage:
         return self.guild.add_member(self.env.create_user(name), roles=roles)
 
 
-def make_bot(jobs: FakeJobs) -> EaselBot:
+@asynccontextmanager
+async def made_bot() -> AsyncGenerator[EaselBot]:
     bot = EaselBot()
-    bot.services = fake_services(jobs)
-    return bot
+    async with fake_services(FakeJobs(), bot) as bot.services:
+        yield bot
 
 
 class SyncedBot(EaselBot):
@@ -50,11 +56,11 @@ class SyncedBot(EaselBot):
 
 
 @pytest.fixture
-def simcord_bot() -> EaselBot:
+async def simcord_bot() -> AsyncGenerator[EaselBot]:
     """The bot that SimCord's own fixture runs."""
     bot = SyncedBot()
-    bot.services = fake_services(FakeJobs())
-    return bot
+    async with fake_services(FakeJobs(), bot) as bot.services:
+        yield bot
 
 
 @pytest.fixture
@@ -250,31 +256,40 @@ async def test_a_button_without_its_record_says_so(stage: Stage) -> None:
 
 async def test_commands_as_discord_gets_them() -> None:
     """The payload is within Discord's rules, in English and Japanese, guild-only, and its hash is stable."""
-    bot = make_bot(FakeJobs())
-    await bot.setup_hook()
-    await bot.setup_hook()
-    translator = bot.tree.translator
-    assert translator is not None
-    payload = [await command.get_translated_payload(bot.tree, translator) for command in bot.tree.get_commands()]
+    async with made_bot() as bot:
+        await bot.setup_hook()
+        await bot.setup_hook()
+        translator = bot.tree.translator
+        assert translator is not None
+        payload = [await command.get_translated_payload(bot.tree, translator) for command in bot.tree.get_commands()]
 
-    assert command_faults(payload) == []
-    templates = {"flux", "sd15", "sdxl", "socket", "upscale", "img2img", "inpaint"}
-    assert {one["name"] for one in payload} == {"imagine", "queue", "cancel", "help", "server", "models"} | templates
-    for command in payload:
-        assert command["contexts"] == [0]
-        assert command["integration_types"] == [0]
-        for thing in (command, *command["options"]):
-            named = thing["name"] not in templates  # a template's command is called as its owner says
-            assert set(thing["name_localizations"]) == ({"ja"} if named else set())
-            assert set(thing["description_localizations"]) <= {"ja"}
-    assert CATALOGUES["ja"]["commands.imagine.name"] in {one["name_localizations"].get("ja") for one in payload}
-    assert await bot.payload_hash() == await bot.payload_hash()
-    await bot.close()
+        assert command_faults(payload) == []
+        templates = {"flux", "sd15", "sdxl", "socket", "upscale", "img2img", "inpaint"}
+        assert {one["name"] for one in payload if one["type"] == 1} == COMMANDS | templates
+        assert {one["name"] for one in payload if one["type"] != 1} == {"Report picture", "Member record"}
+        for command in payload:
+            assert command["contexts"] == [0]
+            assert command["integration_types"] == [0]
+            for thing in (command, *command.get("options", [])):
+                named = thing["name"] not in templates  # a template's command is called as its owner says
+                assert set(thing["name_localizations"]) == ({"ja"} if named else set())
+                assert set(thing.get("description_localizations", {})) <= {"ja"}
+        assert CATALOGUES["ja"]["commands.imagine.name"] in {one["name_localizations"].get("ja") for one in payload}
+        for name, permission in {
+            "mod": 1 << 13,
+            "words": 1 << 13,
+            "settings": 1 << 5,
+            "Member record": 1 << 13,
+        }.items():
+            found = next(one for one in payload if one["name"] == name)
+            assert int(found["default_member_permissions"]) == permission
+        assert await bot.payload_hash() == await bot.payload_hash()
+        await bot.close()
 
 
 def test_the_client_asks_for_little() -> None:
     """Intent guilds only, no mentions allowed, no messages kept."""
-    bot = make_bot(FakeJobs())
+    bot = EaselBot()
     assert bot.intents == discord.Intents(guilds=True)
     assert bot.allowed_mentions is not None
     assert bot.allowed_mentions.to_dict() == {"parse": []}

@@ -30,7 +30,7 @@ async def test_a_picture_by_way_of_the_queue(shared: Sandbox) -> None:
         await person.picture(one)
 
     async def closed() -> bool:
-        return await shared.app.store.live() == []
+        return await shared.app.bench.jobs.live() == []
 
     await eventually(closed, "rows stay open")
 

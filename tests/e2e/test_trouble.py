@@ -55,10 +55,10 @@ async def test_one_member_cannot_flood_the_queue(slow_sandbox: Sandbox) -> None:
 
 
 async def _has_waiting(sandbox: Sandbox, person: Person, count: int, at_most: int = 1000) -> bool:
-    known = await sandbox.app.store.newest_of(
+    known = await sandbox.app.bench.jobs.newest_of(
         int(person.person.id), list(JobState), int(sandbox.discord.world.guild_id)
     )
-    waiting = await sandbox.app.store.waiting_of(int(person.person.id))
+    waiting = await sandbox.app.bench.jobs.waiting_of(int(person.person.id))
     return len(known) >= 2 and count <= waiting <= at_most
 
 
@@ -286,7 +286,7 @@ async def test_a_job_whose_row_is_slow_is_not_lost(
     """A request that is being written while the dispatcher looks for work is still run (found by the benchmark)."""
     add = JobStore.add
 
-    async def slow_add(store: JobStore, job: Job, **limits: int | None) -> Full | None:
+    async def slow_add(store: JobStore, job: Job, **limits: Any) -> Full | None:
         for listener in sandbox.app.fleet.on_change:
             listener()
         await asyncio.sleep(0.1)
@@ -471,7 +471,7 @@ async def test_a_store_that_faults_at_the_end_spoils_nothing(
     await max_.picture(sent)
 
     async def closed() -> bool:
-        return not trouble and await sandbox.app.store.live() == []
+        return not trouble and await sandbox.app.bench.jobs.live() == []
 
     await eventually(closed, "the row stays open")
     assert "Done in" in max_.reply(sent).content

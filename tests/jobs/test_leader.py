@@ -44,7 +44,7 @@ class Bench:
             await self.gate.wait()
         except asyncio.CancelledError:
             return
-        await self.store.made(job.id, job.attempt, [Result(filename="x")], 2.0, {})
+        await self.store.made(job, [Result(filename="x")], 2.0, {})
         self.step(replace(job, state=JobState.DELIVERING, run_s=2.0))
         await self.store.delivered(job.id, job.attempt)
         self.step(replace(job, state=JobState.DONE, run_s=2.0))

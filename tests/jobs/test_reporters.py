@@ -34,7 +34,7 @@ def a_job(job_id: str) -> tuple[Job, CardMaker]:
 async def test_who_waits_far_back_is_told_once_and_forgotten() -> None:
     """A hundred jobs far back: each is told its place once, and nothing is kept running for them."""
     heard = Heard()
-    reporters = Reporters(cast("Courier", heard))
+    reporters = Reporters(cast("Courier", heard), unseen)
     for number in range(100):
         job, cards = a_job(f"{number}")
         reporters.tell_once(job, cards, 200 + number, None, reachable=True)
@@ -51,7 +51,7 @@ async def test_behind_the_fence_nothing_is_said() -> None:
     async def fence(_job: Job) -> bool:
         return ours
 
-    reporters = Reporters(cast("Courier", heard), fence)
+    reporters = Reporters(cast("Courier", heard), unseen, fence)
     job, cards = a_job("a")
     reporter = reporters.of(job, cards)
     reporter._gap_s = 0
@@ -62,3 +62,7 @@ async def test_behind_the_fence_nothing_is_said() -> None:
     await eventually(lambda: reporter._task is not None and reporter._task.done(), "it goes on")
     assert len(heard.cards) == 1
     await reporters.stop_all()
+
+
+async def unseen(_job: Job, _preview: bytes) -> None:
+    """Show no preview."""

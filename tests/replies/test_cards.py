@@ -110,7 +110,7 @@ async def test_posting_never_waits_and_the_latest_wins() -> None:
     """A thousand updates while Discord is slow cost the poster nothing and become one edit."""
     sent = Sent()
     sent.gate.clear()
-    reporter = ProgressReporter(CARDS, sent, gap_s=0)
+    reporter = ProgressReporter(CARDS, sent, as_it_is, gap_s=0)
     reporter.start("test")
     reporter.post(Waiting(place=1000))
     await next_card(sent)
@@ -126,7 +126,7 @@ async def test_stop_waits_for_an_edit_on_its_way() -> None:
     """The edit that was begun is finished before the last word may go out, so that it cannot overtake it."""
     sent = Sent()
     sent.gate.clear()
-    reporter = ProgressReporter(CARDS, sent, gap_s=0)
+    reporter = ProgressReporter(CARDS, sent, as_it_is, gap_s=0)
     reporter.start("test")
     reporter.post(Waiting(place=1))
     await next_card(sent)
@@ -141,7 +141,7 @@ async def test_a_gone_reply_ends_the_reporter_and_trouble_does_not() -> None:
     """After a fault of the network the next update is tried; after a deleted reply nothing is."""
     sent = Sent()
     sent.fault = Undelivered("away")
-    reporter = ProgressReporter(CARDS, sent, gap_s=0)
+    reporter = ProgressReporter(CARDS, sent, as_it_is, gap_s=0)
     reporter.start("test")
     reporter.post(Waiting(place=2))
     await next_card(sent)
@@ -157,7 +157,7 @@ async def test_a_gone_reply_ends_the_reporter_and_trouble_does_not() -> None:
 async def test_previews_are_few_and_checked() -> None:
     """A preview goes along at most every 3 s, and only if its bytes are a picture of bounded size."""
     sent = Sent()
-    reporter = ProgressReporter(CARDS, sent, gap_s=0)
+    reporter = ProgressReporter(CARDS, sent, as_it_is, gap_s=0)
     reporter.start("test")
     for step, data in enumerate((b"no picture", PNG, PNG), 1):
         reporter.post(Sampling(node="K", step=step, steps=9, elapsed_s=step, preview=data))
@@ -175,3 +175,7 @@ def _png() -> bytes:
 
 
 PNG = _png()
+
+
+async def as_it_is(preview: bytes) -> bytes | None:
+    return preview

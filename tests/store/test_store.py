@@ -34,19 +34,6 @@ def job(job_id: str, **more: object) -> Job:
     return replace(made, **more)  # pyright: ignore[reportArgumentType]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        return request.getfixturevalue("postgres_url")
-    return f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'easel.sqlite3'}"
-
-
-@pytest.fixture
-async def database(url: str) -> AsyncGenerator[Database]:
-    async with open_database(url) as database:
-        yield database
-
-
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncGenerator[SqliteDatabase]:
     async with open_database(f"sqlite:///{tmp_path / 'own.sqlite3'}") as database:
@@ -202,9 +189,9 @@ async def test_what_cannot_be_fetched_again_is_kept_until_delivered(database: Da
     await store.assign("a", 0, server="s", prompt_id="p")
     await store.move("a", 1, JobState.ASSIGNED, JobState.RUNNING)
     frame = Result(filename="frame.png", kind="socket", data=b"png")
-    assert not await store.made("a", 0, [frame], 2.0, {})
+    assert not await store.made(job("a"), [frame], 2.0, {})
     assert await store.results("a") == []
-    assert await store.made("a", 1, [frame], 2.0, {"seed": 1})
+    assert await store.made(replace(job("a"), attempt=1), [frame], 2.0, {"seed": 1})
     assert await store.results("a") == [frame]
     assert (await store.recipe("a")) == {"seed": 1}
     assert [one.run_s for one in await store.measured(5)] == [2.0]

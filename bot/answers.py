@@ -1,0 +1,193 @@
+"""How commands, buttons and dialogs acknowledge and answer; who asks, as far as Discord tells."""
+
+import io
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import aiohttp
+import discord
+import stamina
+import structlog
+
+from bot.errors import EaselError, RequestError, new_reference
+from bot.model.case import Case
+from bot.model.job import ReplyAddress
+from bot.model.request import Standing
+from bot.model.verdict import Refuse
+from bot.replies.buttons import case_view
+from bot.replies.failures import words_for_bug, words_for_error
+from bot.services import Attachment, Services
+
+log = structlog.get_logger()
+
+_TOKEN_LIFE_S = 15 * 60.0
+_LETTERS = 2000
+NETWORK = (aiohttp.ClientError, OSError, TimeoutError)
+_UNKNOWN_INTERACTION, _ALREADY_ACKNOWLEDGED = 10062, 40060
+
+
+async def acknowledge(
+    interaction: discord.Interaction[Any], *, ephemeral: bool = False, thinking: bool = True
+) -> int | None:
+    """Acknowledge, before anything else; return the id of the message that answers, if Discord tells it.
+
+    Raises:
+        discord.HTTPException: Discord no longer knows the interaction.
+    """
+    began = time.monotonic()
+    message_id: int | None = None
+    try:
+        async for attempt in stamina.retry_context(on=NETWORK, attempts=3, timeout=2.0, wait_initial=0.05):
+            with attempt:
+                response = await interaction.response.defer(ephemeral=ephemeral, thinking=thinking)
+                message_id = response.message_id if response else None
+    except discord.HTTPException as refused:
+        # The library repeats a callback that was answered with a 5xx; if that one had worked, the second is "already
+        # acknowledged", and the reply is there.
+        if refused.code != _ALREADY_ACKNOWLEDGED:
+            raise
+        log.warning("interaction.acknowledged_before")
+    log.info("interaction.acknowledged", ms=round((time.monotonic() - began) * 1000, 1))
+    return message_id
+
+
+def services_of(interaction: discord.Interaction[Any]) -> Services:
+    """Return what the client of an interaction may use."""
+    return cast("Services", interaction.client.services)  # pyright: ignore[reportAttributeAccessIssue] - ours has them
+
+
+async def acknowledge_reply(interaction: discord.Interaction[Any], *, private: bool = False) -> ReplyAddress:
+    """Acknowledge with a new reply, and return where that lives; raises as `acknowledge`.
+
+    It is for the member alone if they ask for that and their guild allows it, or if their guild says so.
+    """
+    rule = services_of(interaction).bench.guilds.last_known(interaction.guild_id).private_results
+    ephemeral = rule == "always" or (private and rule == "allowed")
+    message_id = await acknowledge(interaction, ephemeral=ephemeral) or (await interaction.original_response()).id
+    return ReplyAddress(
+        application_id=interaction.application_id,
+        channel_id=interaction.channel_id or 0,
+        message_id=message_id,
+        token=interaction.token,
+        expires_at=interaction.created_at.timestamp() + _TOKEN_LIFE_S,
+        upload_limit=interaction.filesize_limit,
+        locale=interaction.locale.value,
+        ephemeral=ephemeral,
+    )
+
+
+def standing_of(interaction: discord.Interaction[Any]) -> Standing:
+    """Return what the member is, here; a channel that does not surely say that it is for adults is not."""
+    member, channel = interaction.user, interaction.channel
+    roles = member.roles if isinstance(member, discord.Member) else []
+    joined = member.joined_at if isinstance(member, discord.Member) else None
+    place = channel.parent if isinstance(channel, discord.Thread) else channel
+    adult = isinstance(place, discord.TextChannel | discord.ForumChannel | discord.VoiceChannel) and place.is_nsfw()
+    parent = channel.parent_id if isinstance(channel, discord.Thread) else None
+    return Standing(
+        role_ids=frozenset(role.id for role in roles),
+        adult_channel=adult,
+        place_ids=frozenset(one for one in (interaction.channel_id, parent) if one is not None),
+        born_at=member.created_at.timestamp(),
+        joined_at=joined.timestamp() if joined is not None else None,
+        moderator=is_moderator(interaction),
+        manager=interaction.permissions.manage_guild,
+    )
+
+
+def guild_locale(interaction: discord.Interaction[Any]) -> str:
+    """Return the language in which the guild of an interaction is written to."""
+    otherwise = interaction.guild_locale or interaction.locale
+    return services_of(interaction).bench.guilds.locale(interaction.guild_id or 0, otherwise.value)
+
+
+def is_moderator(interaction: discord.Interaction[Any]) -> bool:
+    """Tell whether somebody moderates here: may manage messages or the guild, or has one of the guild's own roles."""
+    if interaction.guild_id is None:
+        return False
+    if interaction.permissions.manage_messages or interaction.permissions.manage_guild:
+        return True
+    chosen = services_of(interaction).bench.guilds.last_known(interaction.guild_id).moderator_roles
+    return isinstance(interaction.user, discord.Member) and any(role.id in chosen for role in interaction.user.roles)
+
+
+async def only_moderator(interaction: discord.Interaction[Any]) -> bool:
+    """Let moderators of the guild of this very click in; anybody else is told."""
+    return is_moderator(interaction) or await _turned_away(interaction, "refused.moderators_only")
+
+
+async def only_manager(interaction: discord.Interaction[Any]) -> bool:
+    """Let those in who may manage the guild of this very click; anybody else is told."""
+    return interaction.permissions.manage_guild or await _turned_away(interaction, "refused.managers_only")
+
+
+async def _turned_away(interaction: discord.Interaction[Any], key: str) -> bool:
+    log.warning("moderation.turned_away", member=interaction.user.id, guild=interaction.guild_id)
+    if interaction.type is not discord.InteractionType.autocomplete:
+        await answer_fault(interaction, RequestError(key))
+    return False
+
+
+async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) -> None:
+    """Answer an expected fault in words, anything else with a reference number that is also in the log."""
+    if isinstance(fault, discord.HTTPException) and fault.code == _UNKNOWN_INTERACTION:
+        age = (discord.utils.utcnow() - interaction.created_at).total_seconds()
+        log.warning("interaction.lost", code=fault.code, age_s=round(age, 2))
+        return
+    locale = interaction.locale.value
+    if isinstance(fault, EaselError):
+        words = words_for_error(await _clean(interaction, fault), locale)
+    else:
+        reference = new_reference()
+        log.error("interaction.bug", reference=reference, exc_info=fault)
+        words = words_for_bug(reference, locale)
+    try:
+        await answer(interaction, words)
+    except (discord.HTTPException, *NETWORK) as unheard:
+        log.warning("interaction.unanswered", fault=type(unheard).__name__)
+
+
+async def _clean(interaction: discord.Interaction[Any], fault: EaselError) -> EaselError:
+    """Return a fault whose facts may be shown: what a member typed passes the gate here, too."""
+    typed = "\n".join(fault.facts.values())
+    if not isinstance(fault, RequestError) or not typed or interaction.guild_id is None:
+        return fault
+    verdict = await services_of(interaction).bench.gate.text(typed, interaction.guild_id)
+    return RequestError(verdict.key, **verdict.facts) if isinstance(verdict, Refuse) else fault
+
+
+async def answer(interaction: discord.Interaction[Any], words: str) -> None:
+    """Put words where the member looks: in place of "thinking…" if that is there, else only for them.
+
+    Raises:
+        discord.HTTPException, aiohttp.ClientError, OSError: Discord was out of reach, several times.
+    """
+    trouble = (*NETWORK, discord.DiscordServerError)
+    async for attempt in stamina.retry_context(on=trouble, attempts=6, timeout=60.0, wait_initial=0.3, wait_max=10):
+        with attempt:
+            await _say(interaction, words)
+
+
+async def answer_files(
+    interaction: discord.Interaction[Any], words: str, files: Sequence[Attachment], *, case: Case | None = None
+) -> None:
+    """Answer with files, and under a case with what can be decided; raises as `answer`."""
+    made = [discord.File(io.BytesIO(one.data), filename=one.filename, spoiler=one.spoiler) for one in files]
+    view = case_view(case, interaction.locale.value) if case is not None else None
+    await interaction.edit_original_response(content=words[:_LETTERS], attachments=made, view=view)
+
+
+async def _say(interaction: discord.Interaction[Any], words: str) -> None:
+    kind = interaction.response.type
+    if kind is discord.InteractionResponseType.deferred_channel_message:
+        await interaction.edit_original_response(content=words)
+    elif interaction.response.is_done():
+        await interaction.followup.send(words, ephemeral=True)
+    else:
+        try:
+            await interaction.response.send_message(words, ephemeral=True)
+        except discord.HTTPException as refused:
+            if refused.code != _ALREADY_ACKNOWLEDGED:
+                raise
+            await interaction.edit_original_response(content=words)

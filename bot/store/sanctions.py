@@ -1,0 +1,143 @@
+"""Strikes, timeouts and bans. What is in force is asked anew each time: it may have changed in another process."""
+
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.model.audit import Entry
+from bot.model.case import Sanction, SanctionKind
+from bot.model.guild import EVERYWHERE
+from bot.store.audit import append
+from bot.store.database import Database
+from bot.store.tables import sanctions
+
+_BLOCKS = (SanctionKind.TIMEOUT, SanctionKind.BAN)
+
+
+class SanctionStore:
+    """Sanctions by member and guild."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, sanction: Sanction, entry: Entry) -> int:
+        """Keep a sanction, and return how many strikes of its member are in force in its guild, this one included."""
+
+        def change(connection: sa.Connection) -> int:
+            known = connection.scalar(sa.select(sanctions.c.id).where(sanctions.c.id == sanction.id))
+            if known is None:  # tried again after a lost answer, it is there already
+                connection.execute(sanctions.insert(), _row(sanction))
+                append(connection, entry)
+            return _strikes(connection, sanction.member_id, sanction.guild_id, sanction.at)
+
+        return await self._database.write(change)
+
+    async def block(self, member_id: int, guild_id: int, now: float) -> Sanction | None:
+        """Return what keeps a member from Easel here, the longest of all that does; None if nothing does."""
+        query = sanctions.select().where(
+            sanctions.c.member_id == member_id,
+            sanctions.c.guild_id.in_((guild_id, EVERYWHERE)),
+            sanctions.c.kind.in_(_BLOCKS),
+            *_in_force(now),
+        )
+        found = await self._database.read(lambda one: [_sanction(row) for row in one.execute(query)])
+        return max(found, key=lambda one: one.expires_at or float("inf"), default=None)
+
+    async def strikes(self, member_id: int, guild_id: int, now: float) -> int:
+        """Return how many strikes are in force."""
+        return await self._database.read(lambda one: _strikes(one, member_id, guild_id, now))
+
+    async def record(self, member_id: int, guild_id: int) -> list[Sanction]:
+        """Return all sanctions of a member in a guild, the newest first."""
+        query = sanctions.select().where(sanctions.c.member_id == member_id, sanctions.c.guild_id == guild_id)
+        query = query.order_by(sanctions.c.at.desc())
+        return await self._database.read(lambda one: [_sanction(row) for row in one.execute(query)])
+
+    async def lift(self, lifted: Sanction, kinds: tuple[SanctionKind, ...], entry: Entry) -> list[Sanction]:
+        """Lift what is in force: one (`lifted.id`), or all of these kinds (no id); return what was lifted."""
+        whose = (sanctions.c.member_id == lifted.member_id, sanctions.c.guild_id == lifted.guild_id)
+        which = [sanctions.c.kind.in_(kinds), *([sanctions.c.id == lifted.id] if lifted.id else [])]
+
+        def change(connection: sa.Connection) -> list[Sanction]:
+            now = lifted.lifted_at or 0.0
+            query = sanctions.select().where(*whose, *which, *_in_force(now))
+            found = [_sanction(row) for row in connection.execute(query)]
+            for one in found:
+                where = sanctions.update().where(sanctions.c.id == one.id)
+                connection.execute(where.values(lifted_at=now, lifted_by=lifted.lifted_by))
+            if found:
+                append(connection, entry)
+            return [replace(one, lifted_at=now, lifted_by=lifted.lifted_by) for one in found]
+
+        return await self._database.write(change)
+
+    async def export_member(self, member_id: int) -> list[dict[str, Any]]:
+        """Return a member's sanctions in all guilds; who imposed them is not theirs to know."""
+        query = sanctions.select().where(sanctions.c.member_id == member_id).order_by(sanctions.c.at)
+        names = ("guild_id", "kind", "at", "reason", "expires_at", "lifted_at")
+        return await self._database.read(
+            lambda one: [{name: getattr(row, name) for name in names} for row in one.execute(query)]
+        )
+
+    async def erase_member(self, member_id: int, now: float) -> int:
+        """Forget a member's sanctions but those in force: else erasing would be the way out of a ban."""
+        over = sa.not_(sa.and_(*_in_force(now)))
+        gone = sanctions.delete().where(sanctions.c.member_id == member_id, over)
+        blank = sanctions.update().where(sanctions.c.member_id == member_id).values(reason="")
+
+        def change(connection: sa.Connection) -> int:
+            count = connection.execute(gone).rowcount
+            connection.execute(blank)
+            return count
+
+        return await self._database.write(change)
+
+
+def _in_force(now: float) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        sanctions.c.lifted_at.is_(None),
+        sa.or_(sanctions.c.expires_at.is_(None), sanctions.c.expires_at > now),
+    )
+
+
+def _strikes(connection: sa.Connection, member_id: int, guild_id: int, now: float) -> int:
+    query = (
+        sa.select(sa.func.count())
+        .select_from(sanctions)
+        .where(
+            sanctions.c.member_id == member_id,
+            sanctions.c.guild_id == guild_id,
+            sanctions.c.kind == SanctionKind.STRIKE,
+            *_in_force(now),
+        )
+    )
+    return connection.scalar(query) or 0
+
+
+def _row(sanction: Sanction) -> dict[str, Any]:
+    return {
+        "id": sanction.id,
+        "guild_id": sanction.guild_id,
+        "member_id": sanction.member_id,
+        "kind": sanction.kind,
+        "at": sanction.at,
+        "reason": sanction.reason,
+        "by_id": sanction.by_id,
+        "expires_at": sanction.expires_at,
+    }
+
+
+def _sanction(row: Any) -> Sanction:
+    return Sanction(
+        id=row.id,
+        guild_id=row.guild_id,
+        member_id=row.member_id,
+        kind=SanctionKind(row.kind),
+        at=row.at,
+        reason=row.reason,
+        by_id=row.by_id,
+        expires_at=row.expires_at,
+        lifted_at=row.lifted_at,
+        lifted_by=row.lifted_by,
+    )
