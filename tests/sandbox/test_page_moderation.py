@@ -101,6 +101,7 @@ async def test_a_moderators_day(desk: tuple[Page, Discord, Clerk]) -> None:
     await page.get_by_role("menuitem", name="Member record").press("Enter")
     card = page.locator(".message").last
     await expect(card).to_contain_text("record of max")
+    await expect(card.get_by_role("button", name="Mina")).to_have_attribute("aria-haspopup", "menu")
     await card.get_by_role("button", name="Note").press("Enter")
     await expect(page.get_by_role("dialog").get_by_label("Note")).to_be_focused()
     await page.keyboard.type("be kind")
