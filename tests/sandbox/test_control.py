@@ -62,6 +62,7 @@ async def test_the_page_can_do_all_that_people_do(sandbox: Sandbox) -> None:
         ("slash", {"line": "/imagine"}, "required"),
         ("slash", {"person": "1", "line": "/help"}, "no such person"),
         ("click", {"message": "1", "custom_id": "x"}, "do not see"),
+        ("menu", {"command": "1", "target": "1"}, "not offered"),
         ("submit", {"interaction": "1"}, "not yours"),
         ("say", {"content": "  "}, "nothing to say"),
     ],

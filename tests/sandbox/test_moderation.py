@@ -296,3 +296,18 @@ async def test_the_neighbours(world: Discord, clerk: Clerk) -> None:
     for name in ("rival", "regent"):
         assert Person(world, name, "pictures").offered() == set()
     assert Person(world, "mina", "garden").offered() == set()
+
+
+async def test_who_and_what_can_be_fetched(world: Discord, clerk: Clerk) -> None:
+    """Users, members and channels are fetched by id, each with Discord's code where there is none."""
+    home, there = clerk.guilds
+    max_, rival = (int(world.world.person_named(name).id) for name in ("max", "rival"))
+    assert (await clerk.fetch_user(rival)).name == "rival"
+    assert (await home.fetch_member(max_)).id == (await there.fetch_member(max_)).id
+    for name in ("pictures", "foxes", world.world.direct_channel(world.world.person_named("max")).name):
+        found = world.world.channel_named(name)
+        assert (await clerk.fetch_channel(int(found.id))).id == int(found.id)
+    for fetched, code in ((home.fetch_member(rival), 10007), (clerk.fetch_user(1), 10013)):
+        with pytest.raises(discord.NotFound) as missing:
+            await fetched
+        assert missing.value.code == code

@@ -101,6 +101,7 @@ async def test_a_moderators_day(desk: tuple[Page, Discord, Clerk]) -> None:
     await page.get_by_role("menuitem", name="Member record").press("Enter")
     card = page.locator(".message").last
     await expect(card).to_contain_text("record of max")
+    await expect(card.get_by_role("button", name="Mina")).to_have_attribute("aria-haspopup", "menu")
     await card.get_by_role("button", name="Note").press("Enter")
     await expect(page.get_by_role("dialog").get_by_label("Note")).to_be_focused()
     await page.keyboard.type("be kind")
@@ -130,3 +131,20 @@ async def test_places(desk: tuple[Page, Discord, Clerk]) -> None:
     assert names == ["Choose", "Max", "Rival", "Regent (moderator)", "Easel"]
     discord.world.direct_channel(discord.world.person_named("regent"))
     await expect(listed).to_have_text(["Neighbours", "garden", "garden-review", "Direct messages", "direct-regent"])
+
+
+async def test_a_group_in_a_group_by_keyboard(desk: tuple[Page, Discord, Clerk]) -> None:
+    """`/words block add` is found by typing, its option is completed by the bot, and it is sent."""
+    page, _, clerk = desk
+    await page.keyboard.type("/words")
+    await expect(page.get_by_role("option", name="/words block add")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("fo")
+    await expect(page.get_by_role("option", name="foa")).to_be_visible()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-option=word]")).to_have_value("fob")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".message").last).to_contain_text("added")
+    assert clerk.heard[-1] == "fob"

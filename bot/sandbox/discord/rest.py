@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bot.sandbox.discord.checks import command_faults
 from bot.sandbox.discord.faults import json_answer
-from bot.sandbox.discord.guilds import Channel
+from bot.sandbox.discord.guilds import Channel, Guild
 from bot.sandbox.discord.interactions import People
 from bot.sandbox.discord.options import SLASH
 from bot.sandbox.discord.people import Json, Permission
@@ -34,9 +34,12 @@ class Rest:
             ("GET", "/applications/@me", self.application),
             ("GET", "/gateway/bot", self.gateway),
             ("POST", "/users/@me/channels", self.open_direct),
+            ("GET", "/users/{user_id}", self.user),
             ("GET", "/applications/{application_id}/commands", self.commands),
             ("PUT", "/applications/{application_id}/commands", self.set_commands),
             ("GET", "/guilds/{guild_id}/auto-moderation/rules", self.automod_rules),
+            ("GET", "/guilds/{guild_id}/members/{user_id}", self.member),
+            ("GET", "/channels/{channel_id}", self.channel),
             ("POST", "/channels/{channel_id}/messages", self.send),
             ("GET", "/channels/{channel_id}/messages", self.channel_messages),
             ("GET", message, self.channel_message),
@@ -60,6 +63,13 @@ class Rest:
         if person is None:
             raise Refused(400, 50033, "Invalid Recipient(s)")
         return json_answer(self._world.direct_channel(person).json() | {"recipients": [person.user()]})
+
+    async def user(self, request: web.Request) -> web.Response:
+        """GET /users/{id}."""
+        person = self._world.everybody().get(request.match_info["user_id"])
+        if person is None:
+            raise Refused(404, 10013, "Unknown User")
+        return json_answer(person.user())
 
     async def application(self, _request: web.Request) -> web.Response:
         """GET /oauth2/applications/@me and /applications/@me."""
@@ -129,14 +139,31 @@ class Rest:
 
     async def automod_rules(self, request: web.Request) -> web.Response:
         """GET /guilds/{id}/auto-moderation/rules, for bots that may manage the guild."""
-        guild = self._world.guilds.get(request.match_info["guild_id"])
-        if guild is None:
-            raise Refused(404, 10004, "Unknown Guild")
+        guild = self._guild(request)
         if Permission.MANAGE_GUILD not in self._world.bot.permissions:
             raise Refused(403, 50013, "Missing Permissions")
         return json_answer([rule for rule in self._world.automod_rules if rule["guild_id"] == guild.id])
 
+    async def member(self, request: web.Request) -> web.Response:
+        """GET /guilds/{id}/members/{id}."""
+        guild, person = self._guild(request), self._world.everybody().get(request.match_info["user_id"])
+        if person is None or person.standing(guild.id) is None:
+            raise Refused(404, 10007, "Unknown Member")
+        return json_answer(guild.member(person))
+
+    def _guild(self, request: web.Request) -> Guild:
+        guild = self._world.guilds.get(request.match_info["guild_id"])
+        if guild is None:
+            raise Refused(404, 10004, "Unknown Guild")
+        return guild
+
     # Channels, by the bot's own token
+
+    async def channel(self, request: web.Request) -> web.Response:
+        """GET /channels/{id}."""
+        channel = self._visible_channel(request)
+        direct = {} if channel.recipient is None else {"recipients": [self._world.people[channel.recipient].user()]}
+        return json_answer(channel.json() | direct)
 
     async def send(self, request: web.Request) -> web.Response:
         """POST a message."""

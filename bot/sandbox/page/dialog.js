@@ -13,6 +13,7 @@ function made(name, text = "", className = "") {
 
 function textInput(field) {
   const input = document.createElement(field.style === 2 ? "textarea" : "input");
+  if (field.style !== 2) input.type = "text";
   input.value = field.value ?? "";
   input.maxLength = field.max_length ?? 4000;
   if (field.min_length) input.minLength = field.min_length;
