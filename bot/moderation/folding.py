@@ -17,7 +17,9 @@ _SPACED_VOICED = str.maketrans("゛゜", _VOICED)
 _TORN_VOICED = re.compile(f"([ぁ-ヺ])([^\\w{_VOICED}]{{1,3}})([{_VOICED}])")
 _ACCENTS = ((0x300, 0x36F), (0x483, 0x489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE00, 0xFE2F))
 _APART = {"æ": "ae", "œ": "oe", "ĳ": "ij", "ʤ": "dz", "ʣ": "dz", "ʦ": "ts", "ʧ": "ts", "ы": "bi", "ю": "io"}
-_SMALL = str.maketrans("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわかけアイウエオツヤユヨワカケ")
+_SMALL = str.maketrans(
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわかけアイウエオツヤユヨワカケ"
+)
 _STRETCHES = frozenset("ぁぃぅぇぉっァィゥェォッ")
 _TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 _LONG = frozenset("ー〜~")
@@ -55,6 +57,8 @@ class Glyph:
     """It is a letter or a digit whatever stands beside it."""
     is_cjk: bool
     """It is a letter of a writing without spaces."""
+    main: str
+    """What it most likely stands for."""
     is_upper: bool = False
     is_stretch: bool = False
     """A small vowel or つ, which prolongs a word and does not change it."""
@@ -87,8 +91,8 @@ def hiragana(letter: str) -> str:
     return letter.translate(_TO_HIRAGANA)
 
 
-_LONG_VOWEL = Glyph("ー", ("ー",), Kind.KATAKANA, is_solid=True, is_cjk=True)
-_WAVE = Glyph("ー", ("ー",), Kind.SIGN, is_solid=False, is_cjk=False)
+_LONG_VOWEL = Glyph("ー", ("ー",), Kind.KATAKANA, is_solid=True, is_cjk=True, main="ー")
+_WAVE = Glyph("ー", ("ー",), Kind.SIGN, is_solid=False, is_cjk=False, main="ー")
 
 
 @lru_cache(maxsize=1 << 14)
@@ -110,12 +114,14 @@ def _glyph(letter: str, *, is_upper: bool, whole: str) -> Glyph:
         also = letters_like(literal) or letters_like(whole)
         if also and unicodedata.category(letter) == "So" and letter not in LEET:
             kind = Kind.ALPHABET
+    is_dressed = kind is Kind.STRONG or (kind is Kind.ALPHABET and not literal.isascii())
     return Glyph(
         literal=literal,
         readings=tuple(dict.fromkeys((literal, *also))),
         kind=kind,
         is_solid=kind <= Kind.HAN,
         is_cjk=kind.is_cjk,
+        main=also[0] if is_dressed and also else literal,
         is_upper=is_upper,
         is_stretch=letter in _STRETCHES,
     )
@@ -140,7 +146,9 @@ def kind_of(char: str) -> Kind:
 
 def _is_unspaced(code: int) -> bool:
     """Whether a letter belongs to the Chinese, Korean or another East Asian writing."""
-    return 0x2E80 <= code <= 0xA4CF or 0xAC00 <= code <= 0xD7FF or 0xF900 <= code <= 0xFAFF or 0x1B000 <= code <= 0x3FFFF
+    return (
+        0x2E80 <= code <= 0xA4CF or 0xAC00 <= code <= 0xD7FF or 0xF900 <= code <= 0xFAFF or 0x1B000 <= code <= 0x3FFFF
+    )
 
 
 def _is_invisible(char: str) -> bool:

@@ -119,7 +119,7 @@ def _leads_on(row: Sequence[Glyph], at: int) -> bool:
         after += 1
     if after < len(row) and row[after].kind is not Kind.SPACE:
         return True
-    return after == at + 1 and 0 < at and row[at - 1].kind is Kind.SPACE
+    return after == at + 1 and at > 0 and row[at - 1].kind is Kind.SPACE
 
 
 def _is_closed(row: Sequence[Glyph], at: int) -> bool:

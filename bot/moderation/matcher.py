@@ -52,8 +52,8 @@ class _Node:
     depth: int = 0
     """Letters from the root, gaps not counted."""
     is_cjk: bool = False
-    children: dict[str, "_Node"] = field(default_factory=dict)
-    patterns: list[Pattern] = field(default_factory=list)
+    children: dict[str, "_Node"] = field(default_factory=dict[str, "_Node"])
+    patterns: list[Pattern] = field(default_factory=list[Pattern])
 
 
 class _Path(NamedTuple):
@@ -97,16 +97,23 @@ class Matcher:
             reached.go_on(active)
             reached.begin(roots)
             for start, letter in leaps.get(at, ()):
-                reached.leap(before[start], self._beginning(reading, start), start, letter)
+                reached.leap(before[start], self._roots(reading, start), start, letter)
             yield from reached.found()
             before.append(reached.kept())
 
     def _beginning(self, reading: Reading, at: int) -> list[_Node]:
         """The roots of the words that may begin at a glyph."""
-        roots = [self._free] if self._free.children else []
-        if reading.starts[at] is not Border.NONE and self._word.children:
+        roots, letters = self._roots(reading, at), reading.letters[at]
+        if reading.masks[at] is Mask.STAR:
+            return roots
+        return [root for root in roots if not root.children.keys().isdisjoint(letters)]
+
+    def _roots(self, reading: Reading, at: int) -> list[_Node]:
+        """The roots of the words whose left border is before a glyph."""
+        roots = [self._free]
+        if reading.starts[at] is not Border.NONE:
             roots.append(self._word)
-        if reading.kana_starts[at] and self._kana.children:
+        if reading.kana_starts[at]:
             roots.append(self._kana)
         return roots
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 from bot.moderation.folding import Glyph, Kind, glyphs
 from bot.moderation.fragments import (
@@ -92,15 +93,7 @@ def shortened(row: Sequence[Glyph]) -> tuple[list[Glyph], list[bool]]:
 
 
 def _is_same(one: Glyph, other: Glyph) -> bool:
-    return one.kind < Kind.SIGN and other.kind < Kind.SIGN and _main(one) == _main(other) or (
-        one.literal == other.literal == "ー"
-    )
-
-
-def _main(glyph: Glyph) -> str:
-    """What a glyph most likely stands for."""
-    dressed = glyph.kind is Kind.STRONG or (glyph.kind is Kind.ALPHABET and not glyph.literal.isascii())
-    return glyph.readings[1] if dressed and len(glyph.readings) > 1 else glyph.literal
+    return one.main == other.main and (one.main == "ー" or (one.kind < Kind.SIGN and other.kind < Kind.SIGN))
 
 
 def _runs(pieces: Sequence[Fragment]) -> list[list[Fragment]]:
@@ -109,8 +102,8 @@ def _runs(pieces: Sequence[Fragment]) -> list[list[Fragment]]:
     for piece in pieces:
         last = runs[-1]
         if not piece.is_lone or (last and last[-1].kinds[0].is_cjk != piece.kinds[0].is_cjk):
-            last = []
-            runs.append(last)
+            runs.append([])
+            last = runs[-1]
         if piece.is_lone:
             last.append(piece)
     return [run for run in runs if len(run) > 1]
@@ -121,7 +114,7 @@ def _skips(
 ) -> list[Skip]:
     skips = [_own_skip(row, at) if not optional[at] else ALWAYS for at in range(len(row))]
     spelled = {piece.start for run in runs if len(run) > 2 for piece in run}
-    for left, right in zip(pieces, pieces[1:], strict=False):
+    for left, right in pairwise(pieces):
         in_run = left.start in spelled and right.start in spelled
         skip = gap_between(row, left, right, in_run=in_run)
         for at in range(left.end + 1, right.start):
@@ -224,7 +217,7 @@ def _close_runs(
 
 def _spelled_words(run: Sequence[Fragment]) -> list[list[Fragment]]:
     """Split a run of lone letters at the gaps that are wider than its narrowest."""
-    widths = [right.start - left.end for left, right in zip(run, run[1:], strict=False)]
+    widths = [right.start - left.end for left, right in pairwise(run)]
     words = [[run[0]]]
     for piece, width in zip(run[1:], widths, strict=True):
         if width > min(widths):
