@@ -109,7 +109,7 @@ def _trimmed(row: Sequence[Glyph]) -> list[Glyph]:
 
 
 def _is_kept(glyph: Glyph) -> bool:
-    return glyph.kind <= Kind.STRONG or glyph.literal in "ー〇"
+    return glyph.kind <= Kind.STRONG or glyph.literal == "ー"
 
 
 def _keys(row: Sequence[Glyph]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 _VOICED = "\u3099\u309a"
 """Dakuten and handakuten: not decoration, but what makes か into が."""
 _SPACED_VOICED = str.maketrans("゛゜", _VOICED)
-_TORN_VOICED = re.compile(f"([ぁ-ヺ])([^\\w{_VOICED}]{{1,3}})([{_VOICED}])")
+_TORN_VOICED = re.compile(f"([ぁ-ヺ])((?:_|[^\\w{_VOICED}]){{1,3}})([{_VOICED}])")
 _ACCENTS = ((0x300, 0x36F), (0x483, 0x489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE00, 0xFE2F))
 _APART = {"æ": "ae", "œ": "oe", "ĳ": "ij", "ʤ": "dz", "ʣ": "dz", "ʦ": "ts", "ʧ": "ts", "ы": "bi", "ю": "io"}
 _SMALL = str.maketrans(
@@ -106,7 +106,7 @@ def _glyph(letter: str, *, is_upper: bool, whole: str) -> Glyph:
     kind, literal = kind_of(letter), letter
     if kind.is_cjk:
         literal = letter.translate(_SMALL)
-        also = hiragana(literal)
+        also = hiragana(literal) + LEET.get(literal, "")
     elif kind is Kind.SPACE:
         literal, also = " ", ""
     else:
@@ -139,7 +139,7 @@ def kind_of(char: str) -> Kind:
         return Kind.STRONG
     if category == "Nd":
         return Kind.DIGIT
-    if category[0] in "LMN" and char != "〇":
+    if category[0] in "LMN":
         return Kind.HAN if _is_unspaced(code) else Kind.ALPHABET
     return Kind.SPACE if char.isspace() else Kind.SIGN
 

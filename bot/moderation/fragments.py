@@ -49,8 +49,11 @@ class Fragment:
 
     @property
     def is_lone(self) -> bool:
-        """Whether it is one letter by itself, digits behind it not counted; but v2 is a version."""
-        return self.start == self.end or (self.text[0] != "v" and self.text[1:].isdigit() and not self.is_digits)
+        """Whether it is one letter by itself, often repeated or with digits behind it; but v2 is a version."""
+        if self.start == self.end or self.is_digits:
+            return self.start == self.end
+        rest = self.text[1:]
+        return rest == self.text[0] * 2 or (self.text[0] != "v" and rest.isdigit())
 
     @property
     def is_digits(self) -> bool:
@@ -60,7 +63,8 @@ class Fragment:
     @property
     def is_odd(self) -> bool:
         """Whether it is so short and unknown that it may be a piece of a word."""
-        return len(self.text) <= _SHORT and not self.is_digits and not self.is_quoted and self.text not in _ORDINARY
+        letters = self.text.rstrip("0123456789")
+        return len(letters) <= _SHORT and not self.is_digits and not self.is_quoted and self.text not in _ORDINARY
 
 
 def fragments(row: Sequence[Glyph]) -> list[Fragment]:
@@ -132,13 +136,13 @@ def _cjk_gap(row: Sequence[Glyph], left: Fragment, right: Fragment) -> Skip:
 
 
 def _is_wordy(row: Sequence[Glyph], at: int) -> bool:
-    """Letters, digits and strong signs; any sign for letters that stands alone between spaces."""
+    """Letters, digits and strong signs; any sign for letters that stands alone."""
     glyph = row[at]
     if glyph.kind <= Kind.STRONG:
         return True
-    before = row[at - 1].kind if at else Kind.SPACE
-    after = row[at + 1].kind if at + 1 < len(row) else Kind.SPACE
-    return before is after is Kind.SPACE and (len(glyph.readings) > 1 or glyph.literal == "*")
+    before = at == 0 or row[at - 1].kind is Kind.SPACE or row[at - 1].literal in "([{"
+    after = at + 1 == len(row) or row[at + 1].kind is Kind.SPACE or row[at + 1].literal in ",.;:)]}"
+    return before and after and (len(glyph.readings) > 1 or glyph.literal == "*")
 
 
 def _goes_on(row: Sequence[Glyph], at: int) -> bool:

@@ -13,7 +13,7 @@ from bot.moderation.reading import Border, Reading
 
 GAP = " "
 """The key of a pattern's own gap, between the words of a phrase."""
-_ACTIVE = 128
+_ACTIVE = 96
 """Beginnings of words followed at once; when a text made of masks asks for more, the least masked stay."""
 
 
@@ -126,6 +126,7 @@ class _Reached:
         self._letters = reading.letters[at]
         kind = self._glyph.kind
         self._doubt = 2 if kind is Kind.DIGIT else 1 if kind > Kind.HAN else 0
+        self._wanted = self._next_letters() if reading.masks[at] is not Mask.NONE else None
         self._active: _Active = {}
         self._arrived: _Active = {}
         """Those reached by a letter, whose words end here."""
@@ -186,14 +187,13 @@ class _Reached:
         if path.masks > node.depth - path.masks or path.has_weak or not _fits(mask, path, is_cjk=node.is_cjk):
             return
         guessed = _Path(path.masks + 1, path.doubt, path.start, mask is Mask.WEAK, ends_masked=True)
-        wanted = self._wanted()
+        wanted = self._wanted
         for letter, child in node.children.items():
-            if letter == GAP or child.is_cjk != node.is_cjk:
-                continue
-            if wanted is None or child.patterns or any(key in child.children for key in wanted):
-                self._arrive(child, guessed)
+            if wanted is None or child.patterns or not child.children.keys().isdisjoint(wanted):
+                if letter != GAP and child.is_cjk == node.is_cjk:
+                    self._arrive(child, guessed)
 
-    def _wanted(self) -> tuple[str, ...] | None:
+    def _next_letters(self) -> tuple[str, ...] | None:
         """What the next glyph says, when it can be neither skipped nor guessed."""
         after = self._at + 1
         if after == len(self._reading.glyphs):

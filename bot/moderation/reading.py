@@ -59,13 +59,14 @@ def read(text: str) -> Reading:
     runs = _runs(pieces)
     skips = _skips(row, pieces, runs, optional)
     starts, ends = _borders(row, optional)
-    kana_starts = [_kana_starts(row, at) for at in range(len(row))]
-    kana_ends = [_kana_ends(row, skips, at) for at in range(len(row))]
+    katakana = any(glyph.kind is Kind.KATAKANA for glyph in row)
+    kana_starts = [not katakana or _kana_starts(row, at) for at in range(len(row))]
+    kana_ends = [not katakana or _kana_ends(row, skips, at) for at in range(len(row))]
     for run in runs:
         _close_runs(run, starts, ends, kana_starts, kana_ends)
     return Reading(
         glyphs=row,
-        letters=[contextual_readings(row, at) for at in range(len(row))],
+        letters=[g.readings if g.is_solid else contextual_readings(row, at) for at, g in enumerate(row)],
         skips=skips,
         masks=masks(row),
         starts=starts,
@@ -124,7 +125,7 @@ def _skips(
         while at < len(row) and row[at].kind is Kind.SIGN and not piece.kinds[1].is_cjk:
             skips[at] = ALWAYS  # up to a space, signs always may part letters
             at += 1
-        if piece.start in spelled and (row[piece.start].kind is Kind.SIGN or row[piece.start].literal == "ー"):
+        if (piece.start in spelled and row[piece.start].kind is Kind.SIGN) or piece.text == "ー":
             skips[piece.start] = ALWAYS
     return skips
 
@@ -132,7 +133,12 @@ def _skips(
 def _own_skip(row: Sequence[Glyph], at: int) -> Skip:
     """What a glyph may do by itself: prolong a Japanese word, or stand as a sign between letters."""
     glyph = row[at]
-    if glyph.is_stretch or (glyph.literal == "ー" and glyph.kind is Kind.SIGN) or glyph.kind is Kind.STRONG:
+    if (
+        glyph.is_stretch
+        or glyph.literal == "〇"
+        or (glyph.literal == "ー" and glyph.kind is Kind.SIGN)
+        or glyph.kind is Kind.STRONG
+    ):
         return ALWAYS
     if glyph.literal == "ー":
         return DEEP
@@ -208,11 +214,11 @@ def _close_runs(
     for word in _spelled_words(run):
         letters = "".join(piece.text[0] for piece in word)
         for nth, piece in enumerate(word):
-            at = piece.start
             if not stands_off(letters[:nth]):
-                starts[at], kana_starts[at] = Border.NONE, False
+                starts[piece.start], kana_starts[piece.start] = Border.NONE, False
             if not stands_off(letters[nth + 1 :]):
-                ends[at], kana_ends[at] = Border.NONE, False
+                for at in range(piece.start, piece.end + 1):
+                    ends[at], kana_ends[at] = Border.NONE, False
 
 
 def _spelled_words(run: Sequence[Fragment]) -> list[list[Fragment]]:

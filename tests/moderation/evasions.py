@@ -147,8 +147,8 @@ def _masked(sign: str) -> Trick:
     """Hide letters within, half at most."""
 
     def trick(random: Random, word: str) -> str | None:
-        if len(word) < 3 or word.lower() + sign == "cum#":  # c#m is a chord
-            return None
+        if len(word) < 3 or (sign == "#" and unicodedata.normalize("NFKC", word).lower() == "cum"):
+            return None  # c#m is a chord
         count = random.randint(1, min(2, len(word) // 2))
         at = random.randint(1, len(word) - 1 - count)
         return word[:at] + sign * count + word[at + count :]
@@ -245,7 +245,7 @@ JAPANESE_TRICKS: dict[str, Trick] = {
     ),
     "spaced": _between(" \u3000\u2009"),
     "lines": _between("\n\t"),
-    "dots": _between("・.★☆/_-、"),
+    "dots": _between("・.★☆/_-"),
     "one sign": _once("★☆_-♡ "),
     "zero width": _between(_UNSEEN, always=False),
     "struck through": _marked("\u0336\u0335\u0338"),
@@ -256,14 +256,21 @@ JAPANESE_TRICKS: dict[str, Trick] = {
     "bracketed": _dressed_in("({}:1.2)", "「{}」", "[{}]", "【{}】", "<lora:{}:1>"),
     "digits behind": _dressed_in("{}123", "{}_v2"),
 }
-_NO_PAIRS = {
+_PARTING = {"spaced", "lines", "dots", "one sign", "emoji"}
+"""What puts signs between Japanese letters: a circle apart from them is no mask but a sign."""
+_NO_PAIRS = {(parting, "circles") for parting in _PARTING} | {
     ("leet", "stars"),  # nothing of the word would be left
     ("leet", "hashes"),
     ("leet", "torn"),  # a number before a word is a number
     ("long vowels", "one sign"),  # parts the two marks
     ("decomposed", "repeated"),  # repeats the letter without its dakuten, which is another letter
     ("half width", "repeated"),
+    ("half width", "circles"),
+    ("decomposed", "circles"),
+    ("long vowels", "circles"),
+    ("wave", "circles"),
     ("circles", "repeated"),  # a row of masks is decoration
+    ("leet", "doubled"),  # as is a row of signs
 }
 
 

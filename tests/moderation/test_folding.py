@@ -101,7 +101,8 @@ def test_other_writings_keep_their_vowels() -> None:
         ("!", Kind.SIGN),
     ]
     + [
-        ("〇", Kind.SIGN),
+        ("〇", Kind.HAN),
+        ("○", Kind.SIGN),
         ("\n", Kind.SPACE),
         ("\u3000", Kind.SPACE),
         ("_", Kind.SIGN),
