@@ -18,7 +18,8 @@ _TORN_VOICED = re.compile(f"([ぁ-ヺ])((?:_|[^\\w{_VOICED}]){{1,3}})([{_VOICED}
 _ACCENTS = ((0x300, 0x36F), (0x483, 0x489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE00, 0xFE2F))
 _APART = {"æ": "ae", "œ": "oe", "ĳ": "ij", "ʤ": "dz", "ʣ": "dz", "ʦ": "ts", "ʧ": "ts", "ы": "bi", "ю": "io"}
 _SMALL = str.maketrans(
-    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわかけアイウエオツヤユヨワカケ"
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ",
+    "あいうえおつやゆよわかけアイウエオツヤユヨワカケクシストヌハヒフヘホムラリルレロ",
 )
 _STRETCHES = frozenset("ぁぃぅぇぉっァィゥェォッ")
 _TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
@@ -131,7 +132,7 @@ def _glyph(letter: str, *, is_upper: bool, whole: str) -> Glyph:
 def kind_of(char: str) -> Kind:
     """Return what a character is, after folding."""
     code, category = ord(char), unicodedata.category(char)
-    if 0x30A1 <= code <= 0x30FF and char != "・":
+    if (0x30A1 <= code <= 0x30FF and char != "・") or 0x31F0 <= code <= 0x31FF:
         return Kind.KATAKANA
     if 0x3041 <= code <= 0x309F:
         return Kind.HIRAGANA

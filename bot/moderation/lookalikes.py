@@ -14,7 +14,7 @@ def _table(pairs: str) -> dict[str, str]:
 
 LEET = _table(
     """0o 1il 2z 3e 4a 5s 6gb 7tl 8b 9gq @a $s €e £l ¥y ¢c §s ₩w ฿b ₿b ₵c ¡i !il |il +t (c <c ∂d √v ©c ®r
-    ○o ●o ◯o ◎o 〇o ⭕o ❌x ✖x ✕x ×x 💲s zs"""
+    ○o ●o ◯o ◎o 〇o ⭕o ❌x ✖x ✕x ×x 💲s zs li il vu"""
 )
 """One character that is typed for another: every reading of it besides itself."""
 SPELLED = {
@@ -36,6 +36,7 @@ SPELLED = {
     "|>": "p",
     "|3": "b",
     "13": "b",
+    "タヒ": "死",
 }
 """Several characters that are typed for one letter."""
 _LOOSE = _table(

@@ -143,7 +143,7 @@ class _Reached:
                 if gap is not None:
                     self._add(gap, path)
             self._read(node, path)
-            if mask is not Mask.NONE:
+            if mask is not Mask.NONE and path.masks <= node.depth - path.masks:
                 self._guess(node, path, mask)
 
     def begin(self, roots: Iterable[_Node]) -> None:
@@ -184,14 +184,14 @@ class _Reached:
 
     def _guess(self, node: _Node, path: _Path, mask: Mask) -> None:
         """Take the glyph for any letter that may follow, as far as the next glyph leads on from there."""
-        if path.masks > node.depth - path.masks or path.has_weak or not _fits(mask, path, is_cjk=node.is_cjk):
+        if path.has_weak or not _fits(mask, path, is_cjk=node.is_cjk):
             return
         guessed = _Path(path.masks + 1, path.doubt, path.start, mask is Mask.WEAK, ends_masked=True)
         wanted = self._wanted
         for letter, child in node.children.items():
-            if wanted is None or child.patterns or not child.children.keys().isdisjoint(wanted):
-                if letter != GAP and child.is_cjk == node.is_cjk:
-                    self._arrive(child, guessed)
+            leads_on = wanted is None or child.patterns or not child.children.keys().isdisjoint(wanted)
+            if leads_on and letter != GAP and child.is_cjk == node.is_cjk:
+                self._arrive(child, guessed)
 
     def _next_letters(self) -> tuple[str, ...] | None:
         """What the next glyph says, when it can be neither skipped nor guessed."""

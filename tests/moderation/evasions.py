@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-ENGLISH = (
+ENGLISH = (  # noqa: SIM905 - sixty lines of one word each read worse
     "ass sex tit tits cum nude gore kill bomb damn fuck shit bitch cunt cock dick pussy penis vagina whore slut porn "
     "hentai nsfw naked rape suicide murder corpse behead torture terrorist nazi cocaine heroin bastard wanker boobs "
     "nipple orgasm blowjob"
-).split()  # noqa: SIM905
-JAPANESE = (
+).split()
+JAPANESE = (  # noqa: SIM905
     "エロ 裸 死ね 爆弾 殺す 自殺 セックス オナニー ちんこ まんこ おっぱい ヌード レイプ 強姦 売春 麻薬 大麻 虐殺 "
     "児童ポルノ 変態 SMプレイ クソ 首吊り 覚醒剤 ロリコン"
-).split()  # noqa: SIM905
+).split()
 ENGLISH_PROMPTS = (
     "{}",
     "a portrait of a {} girl, best quality",

@@ -10,7 +10,6 @@ from wordfreq import get_frequency_list, top_n_list
 
 from bot.model.words import Word, WordMode
 from bot.moderation.blocklist import WORD_LETTERS, Blocklist, fault_of
-from bot.moderation.reading import read
 from tests.moderation.evasions import ENGLISH, JAPANESE, Evasion, alone, paired
 from tests.moderation.prompts import CAUGHT, ORDINARY
 
@@ -176,8 +175,10 @@ def test_allowed_words(text: str, allowed: str, is_hit: bool) -> None:  # noqa: 
         ("***", "no_letters"),
         ("!?", "no_letters"),
         ("cat*", None),
-    ]
-    + [("\u200b", "no_letters"), ("x" * WORD_LETTERS, None), ("裸", None)],
+        ("\u200b", "no_letters"),
+        ("x" * WORD_LETTERS, None),
+        ("裸", None),
+    ],
 )
 def test_faults(text: str, fault: str | None) -> None:
     """What cannot be an entry is named; a list that has it all the same works without it."""

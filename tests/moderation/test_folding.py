@@ -91,16 +91,18 @@ def test_other_writings_keep_their_vowels() -> None:
 
 @pytest.mark.parametrize(
     ("char", "kind"),
-    [("a", Kind.ALPHABET), ("ж", Kind.ALPHABET), ("🅰", Kind.ALPHABET), ("7", Kind.DIGIT), ("٣", Kind.DIGIT)]
-    + [
+    [
+        ("a", Kind.ALPHABET),
+        ("ж", Kind.ALPHABET),
+        ("🅰", Kind.ALPHABET),
+        ("7", Kind.DIGIT),
+        ("٣", Kind.DIGIT),
         ("カ", Kind.KATAKANA),
         ("ひ", Kind.HIRAGANA),
         ("裸", Kind.HAN),
         ("한", Kind.HAN),
         ("@", Kind.STRONG),
         ("!", Kind.SIGN),
-    ]
-    + [
         ("〇", Kind.HAN),
         ("○", Kind.SIGN),
         ("\n", Kind.SPACE),
