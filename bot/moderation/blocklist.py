@@ -109,7 +109,7 @@ def _trimmed(row: Sequence[Glyph]) -> list[Glyph]:
 
 
 def _is_kept(glyph: Glyph) -> bool:
-    return glyph.kind <= Kind.STRONG or glyph.literal in "ー〇"
+    return glyph.kind <= Kind.STRONG or glyph.literal == "ー"
 
 
 def _keys(row: Sequence[Glyph]) -> tuple[str, ...]:
@@ -130,7 +130,8 @@ def _core(text: str) -> str:
 
 def _line(row: Sequence[Glyph]) -> tuple[str, list[int]]:
     """Return a text's plain letters, one space for whatever is between, and the glyph that each stands for."""
-    line, places = "", []
+    line = ""
+    places: list[int] = []
     for at, glyph in enumerate(row):
         char = glyph.literal if _is_kept(glyph) else GAP
         if char != GAP or not line.endswith(GAP):
@@ -152,5 +153,3 @@ def _is_whole(reading: Reading, start: int, end: int, stars: tuple[bool, bool]) 
     begins = left or reading.glyphs[start].is_cjk or reading.starts[start] is Border.FULL
     ends = right or reading.glyphs[end].is_cjk or reading.ends[end] is Border.FULL
     return begins and ends
-
-

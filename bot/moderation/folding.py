@@ -14,10 +14,13 @@ _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 _VOICED = "\u3099\u309a"
 """Dakuten and handakuten: not decoration, but what makes か into が."""
 _SPACED_VOICED = str.maketrans("゛゜", _VOICED)
-_TORN_VOICED = re.compile(f"([ぁ-ヺ])([^\\w{_VOICED}]{{1,3}})([{_VOICED}])")
+_TORN_VOICED = re.compile(f"([ぁ-ヺ])((?:_|[^\\w{_VOICED}]){{1,3}})([{_VOICED}])")
 _ACCENTS = ((0x300, 0x36F), (0x483, 0x489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE00, 0xFE2F))
 _APART = {"æ": "ae", "œ": "oe", "ĳ": "ij", "ʤ": "dz", "ʣ": "dz", "ʦ": "ts", "ʧ": "ts", "ы": "bi", "ю": "io"}
-_SMALL = str.maketrans("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわかけアイウエオツヤユヨワカケ")
+_SMALL = str.maketrans(
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ",
+    "あいうえおつやゆよわかけアイウエオツヤユヨワカケクシストヌハヒフヘホムラリルレロ",
+)
 _STRETCHES = frozenset("ぁぃぅぇぉっァィゥェォッ")
 _TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 _LONG = frozenset("ー〜~")
@@ -55,6 +58,8 @@ class Glyph:
     """It is a letter or a digit whatever stands beside it."""
     is_cjk: bool
     """It is a letter of a writing without spaces."""
+    main: str
+    """What it most likely stands for."""
     is_upper: bool = False
     is_stretch: bool = False
     """A small vowel or つ, which prolongs a word and does not change it."""
@@ -87,8 +92,8 @@ def hiragana(letter: str) -> str:
     return letter.translate(_TO_HIRAGANA)
 
 
-_LONG_VOWEL = Glyph("ー", ("ー",), Kind.KATAKANA, is_solid=True, is_cjk=True)
-_WAVE = Glyph("ー", ("ー",), Kind.SIGN, is_solid=False, is_cjk=False)
+_LONG_VOWEL = Glyph("ー", ("ー",), Kind.KATAKANA, is_solid=True, is_cjk=True, main="ー")
+_WAVE = Glyph("ー", ("ー",), Kind.SIGN, is_solid=False, is_cjk=False, main="ー")
 
 
 @lru_cache(maxsize=1 << 14)
@@ -102,7 +107,7 @@ def _glyph(letter: str, *, is_upper: bool, whole: str) -> Glyph:
     kind, literal = kind_of(letter), letter
     if kind.is_cjk:
         literal = letter.translate(_SMALL)
-        also = hiragana(literal)
+        also = hiragana(literal) + LEET.get(literal, "")
     elif kind is Kind.SPACE:
         literal, also = " ", ""
     else:
@@ -110,12 +115,14 @@ def _glyph(letter: str, *, is_upper: bool, whole: str) -> Glyph:
         also = letters_like(literal) or letters_like(whole)
         if also and unicodedata.category(letter) == "So" and letter not in LEET:
             kind = Kind.ALPHABET
+    is_dressed = kind is Kind.STRONG or (kind is Kind.ALPHABET and not literal.isascii())
     return Glyph(
         literal=literal,
         readings=tuple(dict.fromkeys((literal, *also))),
         kind=kind,
         is_solid=kind <= Kind.HAN,
         is_cjk=kind.is_cjk,
+        main=also[0] if is_dressed and also else literal,
         is_upper=is_upper,
         is_stretch=letter in _STRETCHES,
     )
@@ -125,7 +132,7 @@ def _glyph(letter: str, *, is_upper: bool, whole: str) -> Glyph:
 def kind_of(char: str) -> Kind:
     """Return what a character is, after folding."""
     code, category = ord(char), unicodedata.category(char)
-    if 0x30A1 <= code <= 0x30FF and char != "・":
+    if (0x30A1 <= code <= 0x30FF and char != "・") or 0x31F0 <= code <= 0x31FF:
         return Kind.KATAKANA
     if 0x3041 <= code <= 0x309F:
         return Kind.HIRAGANA
@@ -133,14 +140,16 @@ def kind_of(char: str) -> Kind:
         return Kind.STRONG
     if category == "Nd":
         return Kind.DIGIT
-    if category[0] in "LMN" and char != "〇":
+    if category[0] in "LMN":
         return Kind.HAN if _is_unspaced(code) else Kind.ALPHABET
     return Kind.SPACE if char.isspace() else Kind.SIGN
 
 
 def _is_unspaced(code: int) -> bool:
     """Whether a letter belongs to the Chinese, Korean or another East Asian writing."""
-    return 0x2E80 <= code <= 0xA4CF or 0xAC00 <= code <= 0xD7FF or 0xF900 <= code <= 0xFAFF or 0x1B000 <= code <= 0x3FFFF
+    return (
+        0x2E80 <= code <= 0xA4CF or 0xAC00 <= code <= 0xD7FF or 0xF900 <= code <= 0xFAFF or 0x1B000 <= code <= 0x3FFFF
+    )
 
 
 def _is_invisible(char: str) -> bool:

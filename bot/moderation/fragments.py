@@ -7,21 +7,21 @@ from bot.moderation.folding import Glyph, Kind
 
 _SHORT = 3
 _ORDINARY = frozenset(
-    """a i u am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we ox pi ax ad er um uh ah ha ho
-    la le de el un en et du di da der den des von van los las che est les una uno per con
-    tv pc uk eu us usa hd uhd vr ar ai cg xl sd km cm mm kg ml oz ft px dpi fps hdr iso raw jpg png gif svg pdf psd dvd
-    led lcd rgb diy faq gpu cpu ram usb app web mr mrs ms dr st jr sr vs etc no nd rd th bw b&w ive ill hes its
-    ace act add age ago aid aim air ale all and ant any ape arc are ark arm art ash ask ate axe bad bag ban bar bat bay
-    bed bee beg bet bid big bin bit bob bow box boy bug bun bus but buy bye cab can cap car cat cow cry cub cup cut dad
-    day den did die dig dim dip dog dot dry due dye ear eat egg ego elf end era eve ewe eye fan far fat fax few fig fin
-    fir fit fix fly fog for fox fun fur gap gas gel gem get god got gum gun guy gym had ham has hat hay hen her hid him
-    hip his hit hop hot how hub hue hug hut ice icy ill ink inn ion its ivy jam jar jaw jet job jog joy key kid kit lab
-    lad lap law lay led leg let lid lie lip lit log lot low mad man map mat may men met mid mix mom mud mug nap net new
-    nod nor not now nun nut oak odd off oil old one orb ore our out owl own pad pan paw pay pea pen pet pie pig pin pit
-    pop pot pub put rag ram ran rat raw ray red rib rid rim rip rob rod row rub rug run sad sat saw say sea see set she
-    shy sin sip sir sit six ski sky son sow spa spy sum sun tab tag tan tap tar tax tea ten the tie tin tip toe ton too
-    top toy try tub two use van vet vow war was wax way web wed wet who why wig win won yes yet you zen zip zoo
-    ex co non pre sub pro bio geo eco neo""".split()
+    """a i u am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we ox pi ax ad er um uh
+    ah ha ho la le de el un en et du di da der den des von van los las che est les una uno per con tv pc uk eu
+    usa hd uhd vr ar ai cg xl sd km cm mm kg ml oz ft px dpi fps hdr iso raw jpg png gif svg pdf psd dvd led lcd
+    rgb diy faq gpu cpu ram usb app web mr mrs ms dr st jr sr vs etc nd rd th bw b&w ive ill hes its ace act add
+    age ago aid aim air ale all and ant any ape arc are ark arm art ash ask ate axe bad bag ban bar bat bay bed
+    bee beg bet bid big bin bit bob bow box boy bug bun bus but buy bye cab can cap car cat cow cry cub cup cut
+    dad day did die dig dim dip dog dot dry due dye ear eat egg ego elf end era eve ewe eye fan far fat fax few
+    fig fin fir fit fix fly fog for fox fun fur gap gas gel gem get god got gum gun guy gym had ham has hat hay
+    hen her hid him hip his hit hop hot how hub hue hug hut ice icy ink inn ion ivy jam jar jaw jet job jog joy
+    key kid kit lab lad lap law lay leg let lid lie lip lit log lot low mad man map mat may men met mid mix mom
+    mud mug nap net new nod nor not now nun nut oak odd off oil old one orb ore our out owl own pad pan paw pay
+    pea pen pet pie pig pin pit pop pot pub put rag ran rat ray red rib rid rim rip rob rod row rub rug run sad
+    sat saw say sea see set she shy sin sip sir sit six ski sky son sow spa spy sum sun tab tag tan tap tar tax
+    tea ten the tie tin tip toe ton too top toy try tub two use vet vow war was wax way wed wet who why wig win
+    won yes yet you zen zip zoo ex co non pre sub pro bio geo eco neo""".split()  # noqa: SIM905 - a list of 350 lines reads worse
 )
 """Words of two and three letters that stand between other words without hiding anything."""
 _AROUND = frozenset(["a", "i", "u", "my", "me", "you", "your", "the", "him", "her", "them", "off"])
@@ -49,8 +49,11 @@ class Fragment:
 
     @property
     def is_lone(self) -> bool:
-        """Whether it is one letter by itself, digits behind it not counted; but v2 is a version."""
-        return self.start == self.end or (self.text[0] != "v" and self.text[1:].isdigit() and not self.is_digits)
+        """Whether it is one letter by itself, often repeated or with digits behind it; but v2 is a version."""
+        if self.start == self.end or self.is_digits:
+            return self.start == self.end
+        rest = self.text[1:]
+        return rest == self.text[0] * 2 or (self.text[0] != "v" and rest.isdigit())
 
     @property
     def is_digits(self) -> bool:
@@ -60,7 +63,8 @@ class Fragment:
     @property
     def is_odd(self) -> bool:
         """Whether it is so short and unknown that it may be a piece of a word."""
-        return len(self.text) <= _SHORT and not self.is_digits and not self.is_quoted and self.text not in _ORDINARY
+        letters = self.text.rstrip("0123456789")
+        return len(letters) <= _SHORT and not self.is_digits and not self.is_quoted and self.text not in _ORDINARY
 
 
 def fragments(row: Sequence[Glyph]) -> list[Fragment]:
@@ -132,13 +136,13 @@ def _cjk_gap(row: Sequence[Glyph], left: Fragment, right: Fragment) -> Skip:
 
 
 def _is_wordy(row: Sequence[Glyph], at: int) -> bool:
-    """Letters, digits and strong signs; any sign for letters that stands alone between spaces."""
+    """Letters, digits and strong signs; any sign for letters that stands alone."""
     glyph = row[at]
     if glyph.kind <= Kind.STRONG:
         return True
-    before = row[at - 1].kind if at else Kind.SPACE
-    after = row[at + 1].kind if at + 1 < len(row) else Kind.SPACE
-    return before is after is Kind.SPACE and (len(glyph.readings) > 1 or glyph.literal == "*")
+    before = at == 0 or row[at - 1].kind is Kind.SPACE or row[at - 1].literal in "([{"
+    after = at + 1 == len(row) or row[at + 1].kind is Kind.SPACE or row[at + 1].literal in ",.;:)]}"
+    return before and after and (len(glyph.readings) > 1 or glyph.literal == "*")
 
 
 def _goes_on(row: Sequence[Glyph], at: int) -> bool:

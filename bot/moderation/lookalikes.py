@@ -6,26 +6,43 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import cast
 
-LEET = {
-    **{"0": "o", "1": "il", "2": "z", "3": "e", "4": "a", "5": "s", "6": "gb", "7": "tl", "8": "b", "9": "gq"},
-    **{"@": "a", "$": "s", "€": "e", "£": "l", "¥": "y", "¢": "c", "§": "s", "₩": "w", "฿": "b", "₿": "b", "₵": "c"},
-    **{"¡": "i", "!": "il", "|": "il", "+": "t", "(": "c", "<": "c", "∂": "d", "√": "v", "©": "c", "®": "r"},
-    **{"○": "o", "●": "o", "◯": "o", "◎": "o", "〇": "o", "⭕": "o", "❌": "x", "✖": "x", "✕": "x", "×": "x", "💲": "s"},
-    "z": "s",
-}
+
+def _table(pairs: str) -> dict[str, str]:
+    """Each word's first character → the rest of the word."""
+    return {pair[0]: pair[1:] for pair in pairs.split()}
+
+
+LEET = _table(
+    """0o 1il 2z 3e 4a 5s 6gb 7tl 8b 9gq @a $s €e £l ¥y ¢c §s ₩w ฿b ₿b ₵c ¡i !il |il +t (c <c ∂d √v ©c ®r
+    ○o ●o ◯o ◎o 〇o ⭕o ❌x ✖x ✕x ×x 💲s zs li il vu"""
+)
 """One character that is typed for another: every reading of it besides itself."""
 SPELLED = {
-    **{"vv": "w", "uu": "w", "ph": "f", "()": "o", "[]": "o", "\\/\\/": "w", "\\/": "v", "/\\/\\": "m", "|\\/|": "m"},
-    **{"/\\": "a", "/-\\": "a", "|-|": "h", "|\\|": "n", "|<": "k", "|)": "d", "|>": "p", "|3": "b", "13": "b"},
+    "vv": "w",
+    "uu": "w",
+    "ph": "f",
+    "()": "o",
+    "[]": "o",
+    "\\/\\/": "w",
+    "\\/": "v",
+    "/\\/\\": "m",
+    "|\\/|": "m",
+    "/\\": "a",
+    "/-\\": "a",
+    "|-|": "h",
+    "|\\|": "n",
+    "|<": "k",
+    "|)": "d",
+    "|>": "p",
+    "|3": "b",
+    "13": "b",
+    "タヒ": "死",
 }
 """Several characters that are typed for one letter."""
-_LOOSE = {
-    **{"и": "nu", "я": "r", "в": "b", "н": "hn", "к": "k", "м": "m", "т": "t", "п": "n", "ш": "w", "щ": "w"},
-    **{"ь": "b", "ъ": "b", "з": "e", "ч": "y", "ц": "u", "л": "n", "д": "d", "ж": "x", "э": "e", "ф": "o"},
-    **{"α": "a", "β": "b", "δ": "d", "ε": "e", "ζ": "z", "η": "n", "θ": "o", "ι": "i", "κ": "k", "λ": "l", "μ": "mu"},
-    **{"ν": "vn", "π": "n", "ρ": "pr", "σ": "os", "ς": "s", "τ": "t", "υ": "uv", "χ": "x", "ω": "wo", "ξ": "e"},
-    **{"ʃ": "s", "ʒ": "z", "ə": "e", "ð": "d", "þ": "p", "ƨ": "s", "ɩ": "i", "ʋ": "v", "ꮯ": "c", "ҝ": "k", "ø": "o"},
-}
+_LOOSE = _table(
+    """иnu яr вb нhn кk мm тt пn шw щw ьb ъb зe чy цu лn дd жx эe фo
+    αa βb δd εe ζz ηn θo ιi κk λl μmu νvn πn ρpr σos ςs τt υuv χx ωwo ξe ʃs ʒz əe ðd þp ƨs ɩi ʋv ꮯc ҝk øo ғf"""
+)
 """What the tables of exact look-alikes leave out because it only resembles."""
 _TURNED = str.maketrans("ɐqɔpǝɟƃɥıᴉɾʞlɯuodbɹsʇnʌʍxʎz", "abcdefghiijklmnopqrstuvwxyz")
 _ONLY_TURNED = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")

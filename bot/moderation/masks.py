@@ -7,10 +7,13 @@ from bot.moderation.folding import Glyph, Kind
 
 _CIRCLES = frozenset("〇○●◯◎")
 _CROSSES = frozenset("×✕✖❌☓")
+_LETTERS = frozenset("xo0〇")
+"""Masks that are letters elsewhere."""
 _WEAK = frozenset("%&^~?=-_.@$+")
-_NUMERALS = frozenset("一二三四五六七八九十百千万年月〇")
+_NUMERALS = frozenset("一二三四五六七八九十百千万年月")
 _NEEDS_MORE = frozenset("!|")
 _OPENING = {"(": ")", "<": ">", "[": "]"}
+_FAR = 80
 _STARS = 4
 """Masks in a row; more of them are decoration."""
 
@@ -34,7 +37,10 @@ class Mask(IntEnum):
 def masks(row: Sequence[Glyph]) -> list[Mask]:
     """Return what each glyph may hide."""
     emphasis = _emphasis(row)
-    return [_mask(row, at) if at not in emphasis else Mask.NONE for at in range(len(row))]
+    return [
+        Mask.NONE if at in emphasis or (glyph.is_solid and glyph.literal not in _LETTERS) else _mask(row, at)
+        for at, glyph in enumerate(row)
+    ]
 
 
 def contextual_readings(row: Sequence[Glyph], at: int) -> tuple[str, ...]:
@@ -57,7 +63,7 @@ def _mask(row: Sequence[Glyph], at: int) -> Mask:
     if sign in _CIRCLES:
         numeral = any(0 <= near < len(row) and row[near].literal in _NUMERALS for near in (at - 1, at + 1))
         return Mask.CIRCLE if (before or after) and not numeral else Mask.NONE
-    if sign in _CROSSES or (sign in "xo0" and before and after):
+    if sign in _CROSSES or (sign in _LETTERS and before and after):
         return Mask.CROSS if before or after else Mask.NONE
     if sign == "*":
         return Mask.STAR if _length(row, at) <= _STARS and _is_among_letters(row, at) else Mask.NONE
@@ -71,19 +77,19 @@ def _emphasis(row: Sequence[Glyph]) -> set[int]:
     """Return the stars of Markdown: as many before a word as behind one, with no letter outside."""
     found: set[int] = set()
     opened: list[int] = []
-    at = 0
-    while at < len(row):
+    for first in [
+        at for at, glyph in enumerate(row) if glyph.literal == "*" and (at == 0 or row[at - 1].literal != "*")
+    ]:
         length = 1
-        if row[at].literal == "*":
-            while at + length < len(row) and row[at + length].literal == "*":
-                length += 1
-            stars = list(range(at, at + length))
-            if not _is_letter(row, at - 1) and _is_letter(row, at + length):
-                opened = stars
-            elif _is_letter(row, at - 1) and not _is_letter(row, at + length) and len(opened) == length:
-                found.update(opened, stars)
-                opened = []
-        at += length
+        while first + length < len(row) and row[first + length].literal == "*":
+            length += 1
+        stars = list(range(first, first + length))
+        before, after = _is_letter(row, first - 1), _is_letter(row, first + length)
+        if after and not before:
+            opened = stars
+        elif before and not after and len(opened) == length:
+            found.update(opened, stars)
+            opened = []
     return found
 
 
@@ -119,12 +125,18 @@ def _leads_on(row: Sequence[Glyph], at: int) -> bool:
         after += 1
     if after < len(row) and row[after].kind is not Kind.SPACE:
         return True
-    return after == at + 1 and 0 < at and row[at - 1].kind is Kind.SPACE
+    return after == at + 1 and at > 0 and row[at - 1].kind is Kind.SPACE
 
 
 def _is_closed(row: Sequence[Glyph], at: int) -> bool:
-    closing = _OPENING[row[at].literal]
-    return any(glyph.literal == closing for glyph in row[at : at + 80])
+    """Whether a bracket has its other half, not too far behind."""
+    opening = row[at].literal
+    closing, depth = _OPENING[opening], 0
+    for glyph in row[at : at + _FAR]:
+        depth += (glyph.literal == opening) - (glyph.literal == closing)
+        if depth == 0:
+            return True
+    return False
 
 
 def _length(row: Sequence[Glyph], at: int) -> int:

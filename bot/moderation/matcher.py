@@ -13,7 +13,7 @@ from bot.moderation.reading import Border, Reading
 
 GAP = " "
 """The key of a pattern's own gap, between the words of a phrase."""
-_ACTIVE = 128
+_ACTIVE = 96
 """Beginnings of words followed at once; when a text made of masks asks for more, the least masked stay."""
 
 
@@ -52,8 +52,8 @@ class _Node:
     depth: int = 0
     """Letters from the root, gaps not counted."""
     is_cjk: bool = False
-    children: dict[str, "_Node"] = field(default_factory=dict)
-    patterns: list[Pattern] = field(default_factory=list)
+    children: dict[str, "_Node"] = field(default_factory=dict[str, "_Node"])
+    patterns: list[Pattern] = field(default_factory=list[Pattern])
 
 
 class _Path(NamedTuple):
@@ -97,16 +97,23 @@ class Matcher:
             reached.go_on(active)
             reached.begin(roots)
             for start, letter in leaps.get(at, ()):
-                reached.leap(before[start], self._beginning(reading, start), start, letter)
+                reached.leap(before[start], self._roots(reading, start), start, letter)
             yield from reached.found()
             before.append(reached.kept())
 
     def _beginning(self, reading: Reading, at: int) -> list[_Node]:
         """The roots of the words that may begin at a glyph."""
-        roots = [self._free] if self._free.children else []
-        if reading.starts[at] is not Border.NONE and self._word.children:
+        roots, letters = self._roots(reading, at), reading.letters[at]
+        if reading.masks[at] is Mask.STAR:
+            return roots
+        return [root for root in roots if not root.children.keys().isdisjoint(letters)]
+
+    def _roots(self, reading: Reading, at: int) -> list[_Node]:
+        """The roots of the words whose left border is before a glyph."""
+        roots = [self._free]
+        if reading.starts[at] is not Border.NONE:
             roots.append(self._word)
-        if reading.kana_starts[at] and self._kana.children:
+        if reading.kana_starts[at]:
             roots.append(self._kana)
         return roots
 
@@ -119,6 +126,7 @@ class _Reached:
         self._letters = reading.letters[at]
         kind = self._glyph.kind
         self._doubt = 2 if kind is Kind.DIGIT else 1 if kind > Kind.HAN else 0
+        self._wanted = self._next_letters() if reading.masks[at] is not Mask.NONE else None
         self._active: _Active = {}
         self._arrived: _Active = {}
         """Those reached by a letter, whose words end here."""
@@ -135,7 +143,7 @@ class _Reached:
                 if gap is not None:
                     self._add(gap, path)
             self._read(node, path)
-            if mask is not Mask.NONE:
+            if mask is not Mask.NONE and path.masks <= node.depth - path.masks:
                 self._guess(node, path, mask)
 
     def begin(self, roots: Iterable[_Node]) -> None:
@@ -176,17 +184,16 @@ class _Reached:
 
     def _guess(self, node: _Node, path: _Path, mask: Mask) -> None:
         """Take the glyph for any letter that may follow, as far as the next glyph leads on from there."""
-        if path.masks > node.depth - path.masks or path.has_weak or not _fits(mask, path, is_cjk=node.is_cjk):
+        if path.has_weak or not _fits(mask, path, is_cjk=node.is_cjk):
             return
         guessed = _Path(path.masks + 1, path.doubt, path.start, mask is Mask.WEAK, ends_masked=True)
-        wanted = self._wanted()
+        wanted = self._wanted
         for letter, child in node.children.items():
-            if letter == GAP or child.is_cjk != node.is_cjk:
-                continue
-            if wanted is None or child.patterns or any(key in child.children for key in wanted):
+            leads_on = wanted is None or child.patterns or not child.children.keys().isdisjoint(wanted)
+            if leads_on and letter != GAP and child.is_cjk == node.is_cjk:
                 self._arrive(child, guessed)
 
-    def _wanted(self) -> tuple[str, ...] | None:
+    def _next_letters(self) -> tuple[str, ...] | None:
         """What the next glyph says, when it can be neither skipped nor guessed."""
         after = self._at + 1
         if after == len(self._reading.glyphs):

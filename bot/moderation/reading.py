@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 from bot.moderation.folding import Glyph, Kind, glyphs
 from bot.moderation.fragments import (
@@ -58,13 +59,14 @@ def read(text: str) -> Reading:
     runs = _runs(pieces)
     skips = _skips(row, pieces, runs, optional)
     starts, ends = _borders(row, optional)
-    kana_starts = [_kana_starts(row, at) for at in range(len(row))]
-    kana_ends = [_kana_ends(row, skips, at) for at in range(len(row))]
+    katakana = any(glyph.kind is Kind.KATAKANA for glyph in row)
+    kana_starts = [not katakana or _kana_starts(row, at) for at in range(len(row))]
+    kana_ends = [not katakana or _kana_ends(row, skips, at) for at in range(len(row))]
     for run in runs:
         _close_runs(run, starts, ends, kana_starts, kana_ends)
     return Reading(
         glyphs=row,
-        letters=[contextual_readings(row, at) for at in range(len(row))],
+        letters=[g.readings if g.is_solid else contextual_readings(row, at) for at, g in enumerate(row)],
         skips=skips,
         masks=masks(row),
         starts=starts,
@@ -92,15 +94,7 @@ def shortened(row: Sequence[Glyph]) -> tuple[list[Glyph], list[bool]]:
 
 
 def _is_same(one: Glyph, other: Glyph) -> bool:
-    return one.kind < Kind.SIGN and other.kind < Kind.SIGN and _main(one) == _main(other) or (
-        one.literal == other.literal == "ー"
-    )
-
-
-def _main(glyph: Glyph) -> str:
-    """What a glyph most likely stands for."""
-    dressed = glyph.kind is Kind.STRONG or (glyph.kind is Kind.ALPHABET and not glyph.literal.isascii())
-    return glyph.readings[1] if dressed and len(glyph.readings) > 1 else glyph.literal
+    return one.main == other.main and (one.main == "ー" or (one.kind < Kind.SIGN and other.kind < Kind.SIGN))
 
 
 def _runs(pieces: Sequence[Fragment]) -> list[list[Fragment]]:
@@ -109,8 +103,8 @@ def _runs(pieces: Sequence[Fragment]) -> list[list[Fragment]]:
     for piece in pieces:
         last = runs[-1]
         if not piece.is_lone or (last and last[-1].kinds[0].is_cjk != piece.kinds[0].is_cjk):
-            last = []
-            runs.append(last)
+            runs.append([])
+            last = runs[-1]
         if piece.is_lone:
             last.append(piece)
     return [run for run in runs if len(run) > 1]
@@ -121,7 +115,7 @@ def _skips(
 ) -> list[Skip]:
     skips = [_own_skip(row, at) if not optional[at] else ALWAYS for at in range(len(row))]
     spelled = {piece.start for run in runs if len(run) > 2 for piece in run}
-    for left, right in zip(pieces, pieces[1:], strict=False):
+    for left, right in pairwise(pieces):
         in_run = left.start in spelled and right.start in spelled
         skip = gap_between(row, left, right, in_run=in_run)
         for at in range(left.end + 1, right.start):
@@ -131,7 +125,7 @@ def _skips(
         while at < len(row) and row[at].kind is Kind.SIGN and not piece.kinds[1].is_cjk:
             skips[at] = ALWAYS  # up to a space, signs always may part letters
             at += 1
-        if piece.start in spelled and (row[piece.start].kind is Kind.SIGN or row[piece.start].literal == "ー"):
+        if (piece.start in spelled and row[piece.start].kind is Kind.SIGN) or piece.text == "ー":
             skips[piece.start] = ALWAYS
     return skips
 
@@ -139,7 +133,12 @@ def _skips(
 def _own_skip(row: Sequence[Glyph], at: int) -> Skip:
     """What a glyph may do by itself: prolong a Japanese word, or stand as a sign between letters."""
     glyph = row[at]
-    if glyph.is_stretch or (glyph.literal == "ー" and glyph.kind is Kind.SIGN) or glyph.kind is Kind.STRONG:
+    if (
+        glyph.is_stretch
+        or glyph.literal == "〇"
+        or (glyph.literal == "ー" and glyph.kind is Kind.SIGN)
+        or glyph.kind is Kind.STRONG
+    ):
         return ALWAYS
     if glyph.literal == "ー":
         return DEEP
@@ -215,16 +214,16 @@ def _close_runs(
     for word in _spelled_words(run):
         letters = "".join(piece.text[0] for piece in word)
         for nth, piece in enumerate(word):
-            at = piece.start
             if not stands_off(letters[:nth]):
-                starts[at], kana_starts[at] = Border.NONE, False
+                starts[piece.start], kana_starts[piece.start] = Border.NONE, False
             if not stands_off(letters[nth + 1 :]):
-                ends[at], kana_ends[at] = Border.NONE, False
+                for at in range(piece.start, piece.end + 1):
+                    ends[at], kana_ends[at] = Border.NONE, False
 
 
 def _spelled_words(run: Sequence[Fragment]) -> list[list[Fragment]]:
     """Split a run of lone letters at the gaps that are wider than its narrowest."""
-    widths = [right.start - left.end for left, right in zip(run, run[1:], strict=False)]
+    widths = [right.start - left.end for left, right in pairwise(run)]
     words = [[run[0]]]
     for piece, width in zip(run[1:], widths, strict=True):
         if width > min(widths):

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-ENGLISH = (
+ENGLISH = (  # noqa: SIM905 - sixty lines of one word each read worse
     "ass sex tit tits cum nude gore kill bomb damn fuck shit bitch cunt cock dick pussy penis vagina whore slut porn "
     "hentai nsfw naked rape suicide murder corpse behead torture terrorist nazi cocaine heroin bastard wanker boobs "
     "nipple orgasm blowjob"
 ).split()
-JAPANESE = (
+JAPANESE = (  # noqa: SIM905
     "エロ 裸 死ね 爆弾 殺す 自殺 セックス オナニー ちんこ まんこ おっぱい ヌード レイプ 強姦 売春 麻薬 大麻 虐殺 "
     "児童ポルノ 変態 SMプレイ クソ 首吊り 覚醒剤 ロリコン"
 ).split()
@@ -25,7 +25,19 @@ ENGLISH_PROMPTS = (
 )
 JAPANESE_PROMPTS = ("{}", "猫と{}、高画質", "夜の街、{}、最高品質", "可愛い女の子の{}の絵", "{}を描いて")
 
-_LEET = {"a": "4@", "b": "8", "e": "3€", "g": "9", "i": "1!", "l": "1|", "o": "0", "s": "5$", "t": "7+", "c": "(¢", "y": "¥"}
+_LEET = {
+    "a": "4@",
+    "b": "8",
+    "e": "3€",
+    "g": "9",
+    "i": "1!",
+    "l": "1|",
+    "o": "0",
+    "s": "5$",
+    "t": "7+",
+    "c": "(¢",
+    "y": "¥",
+}
 _CYRILLIC = dict(zip("aceiopsxyjhkmntbuwr", "асеіорѕхујнкмптьцшг", strict=True))
 _GREEK = dict(zip("abeikmnoptuvxwd", "αβειкмησρτυνχωδ", strict=True))
 _LATIN = dict(zip("abcdefghiklmnoprstuvwyz", "ąƀçđęƒğħıķłɱñøƥřşţůʋŵýž", strict=True))
@@ -33,7 +45,10 @@ _CAPITALS = dict(zip("abcdeghijklmnoprtuvwyz", "ᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍ�
 _CHEROKEE = dict(zip("abcdeghijklmprstvwz", "ᎪᏴᏟᎠᎬᏀᎻᎥᎫᏦᏞᎷᏢᏒᏚᎢᏙᎳᏃ", strict=True))
 _TURNED = dict(zip("abcdefghijklmnopqrstuvwxyz", "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz", strict=True))
 _HALF = dict(zip("エロセクスオナニチンコマパイヌレプルノソリァッー", "ｴﾛｾｸｽｵﾅﾆﾁﾝｺﾏﾊｲﾇﾚﾌﾙﾉｿﾘｧｯｰ", strict=True)) | {
-    "ド": "ﾄﾞ", "プ": "ﾌﾟ", "ポ": "ﾎﾟ", "パ": "ﾊﾟ",
+    "ド": "ﾄﾞ",
+    "プ": "ﾌﾟ",
+    "ポ": "ﾎﾟ",
+    "パ": "ﾊﾟ",
 }
 _SMALL = dict(zip("エオイあいオ", "ェォィぁぃォ", strict=True))
 _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u180e"
@@ -54,9 +69,8 @@ class Evasion:
 def _swapped(table: dict[str, str]) -> Trick:
     """Replace what a table has; at least one letter."""
 
-    def trick(random: Random, word: str) -> str | None:
-        made = "".join(random.choice(table[char]) if char in table and len(table[char]) > 1 and table is _LEET else
-                       table.get(char, char) for char in word)
+    def trick(_random: Random, word: str) -> str | None:
+        made = "".join(table.get(char, char) for char in word)
         return made if made != word else None
 
     return trick
@@ -133,8 +147,8 @@ def _masked(sign: str) -> Trick:
     """Hide letters within, half at most."""
 
     def trick(random: Random, word: str) -> str | None:
-        if len(word) < 3:
-            return None
+        if len(word) < 3 or (sign == "#" and unicodedata.normalize("NFKC", word).lower() == "cum"):
+            return None  # c#m is a chord
         count = random.randint(1, min(2, len(word) // 2))
         at = random.randint(1, len(word) - 1 - count)
         return word[:at] + sign * count + word[at + count :]
@@ -226,11 +240,12 @@ JAPANESE_TRICKS: dict[str, Trick] = {
     "wave": _prolonged("〜"),
     "long vowels": _prolonged("ーー"),
     "small tsu": _prolonged("っ"),
-    "decomposed": lambda _random, word: unicodedata.normalize("NFD", word) if word != unicodedata.normalize(
-        "NFD", word) else None,
+    "decomposed": lambda _random, word: (
+        unicodedata.normalize("NFD", word) if word != unicodedata.normalize("NFD", word) else None
+    ),
     "spaced": _between(" \u3000\u2009"),
     "lines": _between("\n\t"),
-    "dots": _between("・.★☆/_-、"),
+    "dots": _between("・.★☆/_-"),
     "one sign": _once("★☆_-♡ "),
     "zero width": _between(_UNSEEN, always=False),
     "struck through": _marked("\u0336\u0335\u0338"),
@@ -241,15 +256,27 @@ JAPANESE_TRICKS: dict[str, Trick] = {
     "bracketed": _dressed_in("({}:1.2)", "「{}」", "[{}]", "【{}】", "<lora:{}:1>"),
     "digits behind": _dressed_in("{}123", "{}_v2"),
 }
-_APART = {frozenset({"stars", "hashes"}), frozenset({"repeated", "doubled"})}
-_MANGLING = {"stars", "hashes", "circles"}
-"""What takes a letter away: not together with what takes the next one."""
-_TEARING = {"torn", "one sign", "spaced", "lines and tabs", "dots", "mixed signs", "emoji", "one emoji", "doubled"}
+_PARTING = {"spaced", "lines", "dots", "one sign", "emoji"}
+"""What puts signs between Japanese letters: a circle apart from them is no mask but a sign."""
+_NO_PAIRS = {(parting, "circles") for parting in _PARTING} | {
+    ("leet", "stars"),  # nothing of the word would be left
+    ("leet", "hashes"),
+    ("leet", "torn"),  # a number before a word is a number
+    ("long vowels", "one sign"),  # parts the two marks
+    ("decomposed", "repeated"),  # repeats the letter without its dakuten, which is another letter
+    ("half width", "repeated"),
+    ("half width", "circles"),
+    ("decomposed", "circles"),
+    ("long vowels", "circles"),
+    ("wave", "circles"),
+    ("circles", "repeated"),  # a row of masks is decoration
+    ("leet", "doubled"),  # as is a row of signs
+}
 
 
 def alone(seed: int, times: int = 1) -> Iterator[Evasion]:
     """Yield every word under every trick, the given number of times."""
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311 - the same disguises every time
     for _ in range(times):
         for word in ENGLISH:
             for name, trick in (DRESSES | INSERTIONS | WRAPS | {"upside down": _upside_down}).items():
@@ -261,13 +288,13 @@ def alone(seed: int, times: int = 1) -> Iterator[Evasion]:
 
 def paired(seed: int, count: int) -> Iterator[Evasion]:
     """Yield words under two tricks each, as many as are asked for or fewer when two do not go together."""
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311 - the same disguises every time
     for _ in range(count):
         word = random.choice(ENGLISH)
         first = random.choice([*DRESSES, *INSERTIONS])
         second = random.choice([*INSERTIONS, *WRAPS] if first in DRESSES else [*WRAPS])
         made = (DRESSES | INSERTIONS)[first](random, word)
-        if made is not None and not (first == "leet" and second in _MANGLING):
+        if made is not None and (first, second) not in _NO_PAIRS:
             later = (INSERTIONS | WRAPS)[second](random, made)
             yield from _embedded(random, word, (first, second), later, ENGLISH_PROMPTS)
         yield from _paired_japanese(random)
@@ -278,7 +305,7 @@ def _paired_japanese(random: Random) -> Iterator[Evasion]:
     names = list(JAPANESE_TRICKS)
     first, second = sorted(random.sample(names, 2), key=names.index)
     made = JAPANESE_TRICKS[first](random, word)
-    if made is not None and second != "circles":
+    if made is not None and (first, second) not in _NO_PAIRS:
         later = JAPANESE_TRICKS[second](random, made)
         yield from _embedded(random, word, (first, second), later, JAPANESE_PROMPTS)
 
