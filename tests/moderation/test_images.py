@@ -147,7 +147,7 @@ async def classifier() -> AsyncGenerator[tuple[Classifier, HttpCheck]]:
     await site.start()
     async with aiohttp.ClientSession() as session:
         headers = {"Authorization": "key", "content-type": "text/odd"}
-        yield handler, HttpCheck(session, f"http://127.0.0.1:{runner.addresses[0][1]}/s", headers=headers, limit_s=0.3)
+        yield handler, HttpCheck(session, f"http://127.0.0.1:{runner.addresses[0][1]}/s", headers=headers)
     await runner.cleanup()
 
 
@@ -224,16 +224,17 @@ async def test_a_slow_answer_is_a_failure(classifier: tuple[Classifier, HttpChec
     async def drips(request: web.Request) -> web.StreamResponse:
         reply = web.StreamResponse()
         await reply.prepare(request)
-        for _ in range(40):
+        for _ in range(100):
             await reply.write(b" ")
             await asyncio.sleep(0.05)
         return reply
 
     server.answer = drips
+    check._limit_s = 0.2
     began = time.monotonic()
     with pytest.raises(CheckFailed):
         await check.score(written(plain()))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
 
 
 async def test_nobody_there_is_a_failure() -> None:
