@@ -6,6 +6,7 @@ CPU-bound: call in a thread.
 import io
 import re
 import shutil
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,9 @@ _LADDER = ((95, 1.0), (90, 1.0), (80, 1.0), (70, 1.0), (80, 0.75), (75, 0.5), (7
 _MOVING_LADDER = ((85, 1.0), (75, 0.75), (70, 0.5), (60, 0.35), (50, 0.2))
 
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
-BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
-"""What Pillow raises for bytes that are no picture, or a broken one."""
+BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, RuntimeError,
+          struct.error, Image.DecompressionBombError)  # fmt: skip
+"""What Pillow raises for bytes that are no picture, or a broken one (found by damaging files at random)."""
 
 PLAYS = frozenset({"mp4", "webm", "mov", "gif", "webp"})
 """Endings of moving pictures that Discord plays."""

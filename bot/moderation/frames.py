@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
 from bot.delivery.transcode import BROKEN, run_ffmpeg
 from bot.errors import EaselError
@@ -16,6 +16,8 @@ FRAMES = 8
 """The most frames that are judged of what moves."""
 SIDE = 1024
 """Pixels a side that a check gets at most."""
+_PIXELS = 80_000_000
+"""The most that a picture may have: each takes four bytes, and two pictures are judged at a time."""
 FILE_S = 60.0
 """Seconds that taking the frames out of one file may last."""
 
@@ -33,7 +35,7 @@ _CALLED = re.compile(
 )
 _STREAM = re.compile(rb"^  Stream #0:\d+.*?: (Video|Audio): (.*)$", re.MULTILINE)
 _COUNT = re.compile(rb"^frame=\s*(\d+)", re.MULTILINE)
-_BLUR = 10
+_SPECKS = 10
 """Pixels a side that a blurred preview has in truth."""
 
 
@@ -48,10 +50,8 @@ def pictures(name: str, data: bytes) -> list[bytes] | None:
         CheckFailed: it is a picture or video, or is named as one, and cannot be read.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+        with _opened(data) as opened:
             return _animation(opened) if getattr(opened, "n_frames", 1) > 1 else [data]
-    except Image.DecompressionBombError as fault:
-        raise CheckFailed("a picture of too many pixels") from fault
     except BROKEN as fault:
         if _FILM.match(data):
             return _film(data)
@@ -67,25 +67,35 @@ def views(data: bytes) -> list[bytes]:
         CheckFailed: it is no picture, or broken.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+        with _opened(data) as opened:
             picture = _upright(opened)
+            grounds = ("white",) if picture.mode == "RGB" else ("white", "black")
+            return [_jpeg(_before(picture, ground)) for ground in grounds]
     except BROKEN as fault:
         raise CheckFailed("a picture that cannot be read") from fault
-    if picture.mode == "RGB":
-        return [_jpeg(picture)]
-    return [_jpeg(_before(picture, ground)) for ground in ("white", "black")]
 
 
 def blurred(data: bytes) -> bytes | None:
     """Return a preview, a JPEG of a few kB, in which nothing can be made out; None if it is no picture."""
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-            picture = _upright(opened)
-    except BROKEN:
+        with _opened(data) as opened:
+            specks = _before(_upright(opened), "grey")
+            specks.thumbnail((_SPECKS, _SPECKS), Image.Resampling.BOX)
+            times = 320 // max(specks.size)
+            return _jpeg(specks.resize((specks.width * times, specks.height * times), Image.Resampling.BICUBIC))
+    except (CheckFailed, *BROKEN):
         return None
-    specks = ImageOps.contain(_before(picture, "grey"), (_BLUR, _BLUR), Image.Resampling.BOX)
-    large = ImageOps.contain(specks, (320, 320), Image.Resampling.BICUBIC)
-    return _jpeg(large.filter(ImageFilter.GaussianBlur(320 / _BLUR / 2)), quality=70)
+
+
+def _opened(data: bytes) -> Image.Image:
+    """Open a picture; raises CheckFailed if it has more pixels than memory should hold, BROKEN if it is none."""
+    try:
+        opened = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except Image.DecompressionBombError as fault:
+        raise CheckFailed("a picture of too many pixels") from fault
+    if opened.width * opened.height > _PIXELS:
+        raise CheckFailed("a picture of too many pixels")
+    return opened
 
 
 def _animation(opened: Image.Image) -> list[bytes]:
@@ -95,11 +105,10 @@ def _animation(opened: Image.Image) -> list[bytes]:
             raise CheckFailed("an animation that takes too long to read")
         try:
             opened.seek(number)
-            frame = _upright(opened)
+            out = io.BytesIO()
+            _upright(opened).save(out, "PNG", compress_level=1)
         except BROKEN as fault:
             raise CheckFailed("an animation with frames that cannot be read") from fault
-        out = io.BytesIO()
-        frame.save(out, "PNG", compress_level=1)
         made.append(out.getvalue())
     return made
 
@@ -167,7 +176,7 @@ def _before(picture: Image.Image, ground: str) -> Image.Image:
     return Image.alpha_composite(behind, picture).convert("RGB")
 
 
-def _jpeg(picture: Image.Image, quality: int = 92) -> bytes:
+def _jpeg(picture: Image.Image) -> bytes:
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=quality)
+    picture.save(out, "JPEG", quality=92)
     return out.getvalue()

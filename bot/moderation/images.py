@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
@@ -202,7 +201,7 @@ def _worst(scores: Sequence[float]) -> float:
 
 
 def _probability(score: object) -> float:
-    """Return a number from 0 to 1; raises CheckFailed for anything else, NaN too."""
-    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1 or math.isnan(score):
+    """Return a number from 0 to 1; raises CheckFailed for anything else, also NaN, which is nowhere between."""
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
         raise CheckFailed("a score that is no number from 0 to 1")
     return float(score)

@@ -4,6 +4,7 @@ import io
 import os
 import random
 import subprocess
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import imageio_ffmpeg
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageStat
 
@@ -176,9 +177,12 @@ async def test_no_ffmpeg_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 async def test_a_bomb_is_not_opened() -> None:
     """A picture of more pixels than memory should hold is a failure."""
     data = bytearray(written(Image.new("1", (8, 8))))
-    data[16:24] = (60_000).to_bytes(4, "big") * 2
-    with pytest.raises(CheckFailed):
-        await worst_score(Redness(), "a.png", bytes(data))
+    for side in (9_200, 60_000):
+        data[16:24] = side.to_bytes(4, "big") * 2
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+        with pytest.raises(CheckFailed, match="too many"):
+            await worst_score(Redness(), "a.txt", bytes(data))
+        assert blurred(bytes(data)) is None
 
 
 def test_what_only_shows_before_dark_is_seen() -> None:
@@ -219,7 +223,9 @@ def test_a_classifier_sees_plain_pictures() -> None:
 SAMPLES = [written(plain(), "GIF"), moving("PNG", {1}, 3), moving("WEBP", {1}, 3), written(plain(), "JPEG")]
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @settings(max_examples=80, deadline=None)
+@example(SAMPLES[0], SAMPLES[0].index(b",") + 5, b"\0\0")  # a picture of no width
 @given(st.sampled_from(SAMPLES), st.integers(0, 10**6), st.binary(min_size=1, max_size=9))
 def test_damage_ends_in_views_or_a_failure(data: bytes, where: int, damage: bytes) -> None:
     """A picture damaged anywhere has views or fails as it should; so has its preview."""
@@ -245,4 +251,6 @@ def test_nothing_can_be_made_out_in_a_preview() -> None:
         with Image.open(io.BytesIO(preview)) as seen:
             assert max(ImageStat.Stat(seen).stddev) < 3
     assert blurred(b"no picture") is None
+    assert blurred(written(plain(size=(3000, 1)))) is not None
+    assert blurred(written(plain((9, 9, 9, 99), (1, 1)))) is not None
     assert blurred(moving("GIF", {0})) is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import math
 import sys
 import threading
@@ -147,7 +148,7 @@ async def classifier() -> AsyncGenerator[tuple[Classifier, HttpCheck]]:
     await site.start()
     async with aiohttp.ClientSession() as session:
         headers = {"Authorization": "key", "content-type": "text/odd"}
-        yield handler, HttpCheck(session, f"http://127.0.0.1:{runner.addresses[0][1]}/s", headers=headers, limit_s=0.3)
+        yield handler, HttpCheck(session, f"http://127.0.0.1:{runner.addresses[0][1]}/s", headers=headers)
     await runner.cleanup()
 
 
@@ -224,16 +225,17 @@ async def test_a_slow_answer_is_a_failure(classifier: tuple[Classifier, HttpChec
     async def drips(request: web.Request) -> web.StreamResponse:
         reply = web.StreamResponse()
         await reply.prepare(request)
-        for _ in range(40):
+        for _ in range(100):
             await reply.write(b" ")
             await asyncio.sleep(0.05)
         return reply
 
     server.answer = drips
+    check._limit_s = 0.2
     began = time.monotonic()
     with pytest.raises(CheckFailed):
         await check.score(written(plain()))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
 
 
 async def test_nobody_there_is_a_failure() -> None:
@@ -276,11 +278,21 @@ def figure() -> Image.Image:
     return image
 
 
+def wheel(side: int) -> Image.Image:
+    """Draw a wheel of all colours, in which NudeNet 3.4.2 is sure to see buttocks."""
+    image = Image.new("HSV", (side, side), (0, 0, 255))
+    for x, y in itertools.product(range(side), repeat=2):
+        across, down = x - side / 2, y - side / 2
+        far = math.hypot(across, down) / side * 2
+        if far < 0.95:
+            image.putpixel((x, y), (int(math.atan2(down, across) / math.tau % 1 * 255), int(far * 255), 255))
+    return image.convert("RGB")
+
+
 async def test_the_real_model_judges() -> None:
-    """NudeNet itself, where it is installed, finds nothing in a plain picture and a drawn figure."""
+    """NudeNet itself, where it is installed, sees nothing in a drawn figure, and something in a wheel of colours."""
     pytest.importorskip("nudenet", reason="NUDENET IS NOT INSTALLED (uv sync --extra nudenet): ITS MODEL GOES UNTESTED")
     check = NudeNetCheck.installed()
-    for picture in (plain(size=(512, 512)), figure(), plain((200, 150, 120, 128), (64, 64))):
-        score = await worst_score(check, "a.png", written(picture))
-        assert score is not None
-        assert 0 <= score < 0.5
+    for picture in (figure(), plain((200, 150, 120, 128), (64, 64))):
+        assert await worst_score(check, "a.png", written(picture)) == 0
+    assert 0.5 < (await worst_score(check, "a.png", written(wheel(128))) or 0) < 1
