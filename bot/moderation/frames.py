@@ -81,8 +81,12 @@ def blurred(data: bytes) -> bytes | None:
         with _opened(data) as opened:
             specks = _before(_upright(opened), "grey")
             specks.thumbnail((_SPECKS, _SPECKS), Image.Resampling.BOX)
-            times = 320 // max(specks.size)
-            return _jpeg(specks.resize((specks.width * times, specks.height * times), Image.Resampling.BICUBIC))
+            width, height = specks.size
+            times = 320 // max(width, height)
+            large = (width * times, height * times)
+            return _jpeg(
+                specks.transform(large, Image.Transform.EXTENT, (0, 0, width, height), Image.Resampling.BICUBIC)
+            )
     except (CheckFailed, *BROKEN):
         return None
 

@@ -18,8 +18,8 @@ from bot.jobs.scheduler import Limits
 from bot.jobs.worker import Worker
 from bot.model.job import Job, JobState, ReplyAddress, Result
 from bot.model.request import Request, Standing
-from bot.replies.cards import Card
 from bot.moderation.bench import make_bench
+from bot.replies.cards import Card
 from bot.replies.courier import Courier
 from bot.sandbox.comfyui.nodes import with_models
 from bot.settings import ComfyServer

@@ -37,7 +37,7 @@ async def test_words_become_a_picture(sandbox: Sandbox, max_: Person) -> None:
     assert "`77`" in message.content
     assert "Stable Diffusion 1.5" in message.content
     labels = [item["label"] for item in message.components[0]["components"]]
-    assert labels == ["Again", "Delete"]
+    assert labels == ["Again", "Delete", "Report"]
 
 
 async def test_options_reach_the_graph(sandbox: Sandbox, max_: Person) -> None:

@@ -23,6 +23,7 @@ from bot.store.database import open_database
 from bot.store.jobs import Full, JobStore
 from bot.store.tables import jobs
 from tests.conftest import FAST, eventually
+from tests.guild import decides
 from tests.person import Person, at_rest
 from tests.test_cli import free_port
 from tests.workflow.graphs import node, txt2img
@@ -116,18 +117,21 @@ async def test_a_deleted_reply_ends_quietly(slow_sandbox: Sandbox) -> None:
 
 async def test_discord_refuses_the_file(sandbox: Sandbox, max_: Person) -> None:
     """A 413 for the picture becomes words about its size, not silence."""
+    await decides(sandbox, previews="off")
     sandbox.discord.world.faults.append(Fault(pattern="PATCH /webhooks", status=413, code=40005, needs_files=True))
     assert "too large for an upload" in await words(max_, prompt="x")
 
 
 async def test_discord_refuses_the_card(sandbox: Sandbox, max_: Person) -> None:
     """A 400 for the last card becomes a reference number, not silence."""
+    await decides(sandbox, previews="off")
     sandbox.discord.world.faults.append(Fault(pattern="PATCH /webhooks", status=400, code=50035, needs_files=True))
     assert "name this number" in await words(max_, prompt="x")
 
 
 async def test_an_answer_lost_is_an_edit_repeated(sandbox: Sandbox, max_: Person) -> None:
     """If the last edit was done but its answer got lost, it is sent again: the same message, once more the same."""
+    await decides(sandbox, previews="off")
     sandbox.discord.world.faults.append(
         Fault(pattern="PATCH /webhooks", drop=True, status=500, after=True, needs_files=True)
     )
