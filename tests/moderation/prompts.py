@@ -83,6 +83,7 @@ CAUGHT = (
     ("f u c k y o u", "fuck"),
     ("f u c k  t h i s", "fuck"),
     ("f u c k u", "fuck"),
+    ("f u c k !", "fuck"),
     ("fu.ck", "fuck"),
     ("fu ck", "fuck"),
     ("f uck", "fuck"),

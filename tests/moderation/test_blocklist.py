@@ -119,6 +119,8 @@ def test_what_members_try(text: str, word: str) -> None:
         ("b2b", ["b2b", "B2B"], ["bb", "b3b"]),
         ("a$$", ["a$$"], ["ass"]),
         ("niño", ["niño", "nino"], ["nin"]),
+        ("slit", ["slit", "s*it", "*slit*", "*lit"], ["*lit* room", "**sl**", "a *lit*"]),
+        ("二次", ["二次"], ["二〇二〇年", "二十○"]),
         ("裸", ["全裸", "裸の人"], ["果実"]),
         (
             "エロ",
