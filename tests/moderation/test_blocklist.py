@@ -10,8 +10,8 @@ from wordfreq import get_frequency_list, top_n_list
 
 from bot.model.words import Word, WordMode
 from bot.moderation.blocklist import WORD_LETTERS, Blocklist, fault_of
-from tests.moderation.evasions import ENGLISH, JAPANESE, Evasion, alone, paired
-from tests.moderation.prompts import CAUGHT, ORDINARY
+from tests.moderation.evasions import Evasion, alone, paired
+from tests.moderation.prompts import CAUGHT, ENGLISH, JAPANESE, ORDINARY
 
 LISTED = Blocklist(Word(text=text) for text in ENGLISH + JAPANESE)
 UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\ufe0f\u034f\u180e\u3164\U000e0041"
