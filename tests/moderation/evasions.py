@@ -170,7 +170,7 @@ DRESSES: dict[str, Trick] = {
     "upper case": lambda random, word: "".join(random.choice((char, char.upper())) for char in word),
     "full width": _shifted(0xFF41, 0xFF21),
     "circled": _shifted(0x24D0, 0x24B6),
-    "dark circled": lambda random, word: _shifted(0x1F150)(random, word.upper().lower()),
+    "dark circled": _shifted(0x1F150),
     "squared": _shifted(0x1F130),
     "dark squared": _shifted(0x1F170),
     "mathematical bold": _shifted(0x1D41A, 0x1D400),
@@ -238,9 +238,9 @@ JAPANESE_TRICKS: dict[str, Trick] = {
     "bracketed": _dressed_in("({}:1.2)", "「{}」", "[{}]", "【{}】", "<lora:{}:1>"),
     "digits behind": _dressed_in("{}123", "{}_v2"),
 }
-_PARTING = {"spaced", "lines", "dots", "one sign", "emoji"}
-"""What puts signs between Japanese letters: a circle apart from them is no mask but a sign."""
-_NO_PAIRS = {(parting, "circles") for parting in _PARTING} | {
+_NO_PAIRS = {
+    (parting, "circles") for parting in ("spaced", "lines", "dots", "one sign", "emoji")
+} | {  # no mask apart from letters
     ("leet", "stars"),  # nothing of the word would be left
     ("leet", "hashes"),
     ("leet", "torn"),  # a number before a word is a number
