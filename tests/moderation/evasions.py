@@ -7,19 +7,7 @@ from random import Random
 
 from tests.moderation.prompts import ENGLISH, ENGLISH_PROMPTS, JAPANESE, JAPANESE_PROMPTS
 
-_LEET = {
-    "a": "4@",
-    "b": "8",
-    "e": "3€",
-    "g": "9",
-    "i": "1!",
-    "l": "1|",
-    "o": "0",
-    "s": "5$",
-    "t": "7+",
-    "c": "(¢",
-    "y": "¥",
-}
+_LEET = {pair[0]: pair[1:] for pair in "a4@ b8 e3€ g9 i1! l1| o0 s5$ t7+ c(¢ y¥".split()}
 _CYRILLIC = dict(zip("aceiopsxyjhkmntbuwr", "асеіорѕхујнкмптьцшг", strict=True))
 _GREEK = dict(zip("abeikmnoptuvxwd", "αβειкмησρτυνχωδ", strict=True))
 _LATIN = dict(zip("abcdefghiklmnoprstuvwyz", "ąƀçđęƒğħıķłɱñøƥřşţůʋŵýž", strict=True))
