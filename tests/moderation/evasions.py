@@ -7,7 +7,7 @@ from random import Random
 
 from tests.moderation.prompts import ENGLISH, ENGLISH_PROMPTS, JAPANESE, JAPANESE_PROMPTS
 
-_LEET = {pair[0]: pair[1:] for pair in "a4@ b8 e3€ g9 i1! l1| o0 s5$ t7+ c(¢ y¥".split()}
+_LEET = {pair[0]: pair[1:] for pair in "a4@ b8 e3€ g9 i1! l1| o0 s5$ t7+ c(¢ y¥".split()}  # noqa: SIM905
 _CYRILLIC = dict(zip("aceiopsxyjhkmntbuwr", "асеіорѕхујнкмптьцшг", strict=True))
 _GREEK = dict(zip("abeikmnoptuvxwd", "αβειкмησρτυνχωδ", strict=True))
 _LATIN = dict(zip("abcdefghiklmnoprstuvwyz", "ąƀçđęƒğħıķłɱñøƥřşţůʋŵýž", strict=True))
