@@ -95,8 +95,9 @@ def gap_between(row: Sequence[Glyph], left: Fragment, right: Fragment, *, in_run
     return ALWAYS if _is_suspicious(left, right, ends_clause=any(g.literal in _CLAUSE for g in gap)) else NEVER
 
 
-def stands_off(letters: str) -> bool:
+def stands_off(spelled: str) -> bool:
     """Whether spelled-out letters beside a spelled-out word are a word of their own: `i`, `you`, digits, or nothing."""
+    letters = "".join(filter(str.isalnum, spelled))
     return not letters or letters in _AROUND or letters.isdigit()
 
 
@@ -142,7 +143,7 @@ def _is_wordy(row: Sequence[Glyph], at: int) -> bool:
         return True
     before = at == 0 or row[at - 1].kind is Kind.SPACE or row[at - 1].literal in "([{"
     after = at + 1 == len(row) or row[at + 1].kind is Kind.SPACE or row[at + 1].literal in ",.;:)]}"
-    return before and after and (len(glyph.readings) > 1 or glyph.literal == "*")
+    return before and after and glyph.literal not in "([{" and (len(glyph.readings) > 1 or glyph.literal == "*")
 
 
 def _goes_on(row: Sequence[Glyph], at: int) -> bool:

@@ -125,7 +125,7 @@ def _skips(
         while at < len(row) and row[at].kind is Kind.SIGN and not piece.kinds[1].is_cjk:
             skips[at] = ALWAYS  # up to a space, signs always may part letters
             at += 1
-        if (piece.start in spelled and row[piece.start].kind is Kind.SIGN) or piece.text == "ー":
+        if row[piece.start].kind is Kind.SIGN or piece.text == "ー":
             skips[piece.start] = ALWAYS
     return skips
 

@@ -5,39 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-ENGLISH = (  # noqa: SIM905 - sixty lines of one word each read worse
-    "ass sex tit tits cum nude gore kill bomb damn fuck shit bitch cunt cock dick pussy penis vagina whore slut porn "
-    "hentai nsfw naked rape suicide murder corpse behead torture terrorist nazi cocaine heroin bastard wanker boobs "
-    "nipple orgasm blowjob"
-).split()
-JAPANESE = (  # noqa: SIM905
-    "エロ 裸 死ね 爆弾 殺す 自殺 セックス オナニー ちんこ まんこ おっぱい ヌード レイプ 強姦 売春 麻薬 大麻 虐殺 "
-    "児童ポルノ 変態 SMプレイ クソ 首吊り 覚醒剤 ロリコン"
-).split()
-ENGLISH_PROMPTS = (
-    "{}",
-    "a portrait of a {} girl, best quality",
-    "masterpiece, {}, highly detailed, 8k",
-    "photo of the {} at night\nby the sea",
-    "I want {} in the picture, (soft light:1.2)",
-    "old castle {}",
-    "{} on a hill, oil painting",
-)
-JAPANESE_PROMPTS = ("{}", "猫と{}、高画質", "夜の街、{}、最高品質", "可愛い女の子の{}の絵", "{}を描いて")
+from tests.moderation.prompts import ENGLISH, ENGLISH_PROMPTS, JAPANESE, JAPANESE_PROMPTS
 
-_LEET = {
-    "a": "4@",
-    "b": "8",
-    "e": "3€",
-    "g": "9",
-    "i": "1!",
-    "l": "1|",
-    "o": "0",
-    "s": "5$",
-    "t": "7+",
-    "c": "(¢",
-    "y": "¥",
-}
+_LEET = {pair[0]: pair[1:] for pair in "a4@ b8 e3€ g9 i1! l1| o0 s5$ t7+ c(¢ y¥".split()}  # noqa: SIM905
 _CYRILLIC = dict(zip("aceiopsxyjhkmntbuwr", "асеіорѕхујнкмптьцшг", strict=True))
 _GREEK = dict(zip("abeikmnoptuvxwd", "αβειкмησρτυνχωδ", strict=True))
 _LATIN = dict(zip("abcdefghiklmnoprstuvwyz", "ąƀçđęƒğħıķłɱñøƥřşţůʋŵýž", strict=True))
@@ -188,7 +158,7 @@ DRESSES: dict[str, Trick] = {
     "upper case": lambda random, word: "".join(random.choice((char, char.upper())) for char in word),
     "full width": _shifted(0xFF41, 0xFF21),
     "circled": _shifted(0x24D0, 0x24B6),
-    "dark circled": lambda random, word: _shifted(0x1F150)(random, word.upper().lower()),
+    "dark circled": _shifted(0x1F150),
     "squared": _shifted(0x1F130),
     "dark squared": _shifted(0x1F170),
     "mathematical bold": _shifted(0x1D41A, 0x1D400),
@@ -256,9 +226,9 @@ JAPANESE_TRICKS: dict[str, Trick] = {
     "bracketed": _dressed_in("({}:1.2)", "「{}」", "[{}]", "【{}】", "<lora:{}:1>"),
     "digits behind": _dressed_in("{}123", "{}_v2"),
 }
-_PARTING = {"spaced", "lines", "dots", "one sign", "emoji"}
-"""What puts signs between Japanese letters: a circle apart from them is no mask but a sign."""
-_NO_PAIRS = {(parting, "circles") for parting in _PARTING} | {
+_NO_PAIRS = {
+    (parting, "circles") for parting in ("spaced", "lines", "dots", "one sign", "emoji")
+} | {  # no mask apart from letters
     ("leet", "stars"),  # nothing of the word would be left
     ("leet", "hashes"),
     ("leet", "torn"),  # a number before a word is a number

@@ -1,4 +1,24 @@
-"""Texts as members write them: ordinary ones, and those of someone who tries to get past the filter."""
+"""What is listed, and texts as members write them: ordinary ones, and those of who tries to get past the filter."""
+
+ENGLISH = (  # noqa: SIM905 - sixty lines of one word each read worse
+    "ass sex tit tits cum nude gore kill bomb damn fuck shit bitch cunt cock dick pussy penis vagina whore slut porn "
+    "hentai nsfw naked rape suicide murder corpse behead torture terrorist nazi cocaine heroin bastard wanker boobs "
+    "nipple orgasm blowjob"
+).split()
+JAPANESE = (  # noqa: SIM905
+    "エロ 裸 死ね 爆弾 殺す 自殺 セックス オナニー ちんこ まんこ おっぱい ヌード レイプ 強姦 売春 麻薬 大麻 虐殺 "
+    "児童ポルノ 変態 SMプレイ クソ 首吊り 覚醒剤 ロリコン"
+).split()
+ENGLISH_PROMPTS = (
+    "{}",
+    "a portrait of a {} girl, best quality",
+    "masterpiece, {}, highly detailed, 8k",
+    "photo of the {} at night\nby the sea",
+    "I want {} in the picture, (soft light:1.2)",
+    "old castle {}",
+    "{} on a hill, oil painting",
+)
+JAPANESE_PROMPTS = ("{}", "猫と{}、高画質", "夜の街、{}、最高品質", "可愛い女の子の{}の絵", "{}を描いて")
 
 ORDINARY = (
     "a classy lass in a glass house, grass, brass band, bass guitar",
@@ -83,6 +103,7 @@ CAUGHT = (
     ("f u c k y o u", "fuck"),
     ("f u c k  t h i s", "fuck"),
     ("f u c k u", "fuck"),
+    ("f u c k !", "fuck"),
     ("fu.ck", "fuck"),
     ("fu ck", "fuck"),
     ("f uck", "fuck"),

@@ -10,8 +10,8 @@ from wordfreq import get_frequency_list, top_n_list
 
 from bot.model.words import Word, WordMode
 from bot.moderation.blocklist import WORD_LETTERS, Blocklist, fault_of
-from tests.moderation.evasions import ENGLISH, JAPANESE, Evasion, alone, paired
-from tests.moderation.prompts import CAUGHT, ORDINARY
+from tests.moderation.evasions import Evasion, alone, paired
+from tests.moderation.prompts import CAUGHT, ENGLISH, JAPANESE, ORDINARY
 
 LISTED = Blocklist(Word(text=text) for text in ENGLISH + JAPANESE)
 UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\ufe0f\u034f\u180e\u3164\U000e0041"
@@ -119,6 +119,8 @@ def test_what_members_try(text: str, word: str) -> None:
         ("b2b", ["b2b", "B2B"], ["bb", "b3b"]),
         ("a$$", ["a$$"], ["ass"]),
         ("niño", ["niño", "nino"], ["nin"]),
+        ("slit", ["slit", "s*it", "*slit*", "*lit"], ["*lit* room", "**sl**", "a *lit*"]),
+        ("二次", ["二次"], ["二〇二〇年", "二十○"]),
         ("裸", ["全裸", "裸の人"], ["果実"]),
         (
             "エロ",
