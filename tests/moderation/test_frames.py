@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import re
 import subprocess
 import zlib
 from collections.abc import Callable
@@ -126,6 +127,8 @@ async def test_a_short_video_has_few_frames(ffmpeg: None, tmp_path: Path) -> Non
 async def test_what_shows_nothing_has_no_score(ffmpeg: None, tmp_path: Path) -> None:
     """Sound, text and 3D have no score, also where a container could hold a video; nobody is asked."""
     check = Redness()
+    cover = ["-f", "lavfi", "-i", "color=size=16x16:duration=0.04", "-c:v", "png", "-disposition:v:0", "attached_pic"]
+    assert await worst_score(check, "a.m4a", sounded(tmp_path, "a.m4a", *cover)) is None
     for name in ("a.mp3", "a.flac", "a.wav", "a.ogg", "a.opus", "a.m4a", "a.mka", "a.webm"):
         assert await worst_score(check, name, sounded(tmp_path, name)) is None
     for name, data in (("a.txt", b"BM25 ranks texts"), ("a.json", b"{}"), ("a.glb", b"glTF\2\0\0\0"), ("", b"")):
@@ -141,6 +144,12 @@ def two_videos(folder: Path) -> bytes:
     return filmed(folder, "a.mkv", "-map", "0:v", "-map", "0:v", "-c:v", "mjpeg")
 
 
+def spoilt_frames(folder: Path) -> bytes:
+    """Make a video of which every frame after the first is there, and none can be decoded."""
+    start, mark, rest = filmed(folder, "a.mkv", "-c:v", "mjpeg").partition(b"\xff\xd8")
+    return start + mark + re.sub(rb"\xff[\xc0-\xdf]", b"\0\0", rest)
+
+
 UNREADABLE: list[tuple[str, Callable[[Path], bytes]]] = [
     ("a.PNG", lambda _: b"not a picture"),
     ("a.mp4", lambda _: b"not a video"),
@@ -151,6 +160,7 @@ UNREADABLE: list[tuple[str, Callable[[Path], bytes]]] = [
     ("a.txt", lambda _: written(Image.frombytes("RGB", (64, 64), random.Random(1).randbytes(12288)))[:-900]),  # noqa: S311
     ("a.gif", lambda _: moving("WEBP", set())[:-700]),
     ("a.mkv", two_videos),
+    ("a.mkv", spoilt_frames),
     ("a.bin", lambda folder: cut_video(folder)[:100]),
 ]
 
@@ -238,17 +248,17 @@ def test_damage_ends_in_views_or_a_failure(data: bytes, where: int, damage: byte
 
 
 def test_nothing_can_be_made_out_in_a_preview() -> None:
-    """Two pictures that differ in all but their broad colours have nearly the same preview, a small JPEG."""
-    writing, stripes = plain((128, 128, 128), (640, 480)), plain((128, 128, 128), (640, 480))
-    for y in range(0, 480, 12):
-        ImageDraw.Draw(writing).text((0, y), "WHAT NOBODY SHALL READ " * 6, fill=(90, 90, 90))
-    for x in range(0, 640, 8):
-        ImageDraw.Draw(stripes).line((x, 0, x, 480), fill=(100, 100, 100))
-    previews = [blurred(written(one)) for one in (writing, stripes)]
-    for preview in previews:
-        assert preview is not None
+    """Bold stripes and large writing leave no trace in a preview, a small JPEG; broad colours remain."""
+    writing, stripes = plain((128, 128, 128), (640, 480)), plain((0, 0, 0), (640, 480))
+    for y in range(0, 480, 24):
+        ImageDraw.Draw(writing).text((0, y), "NOBODY SHALL READ THIS " * 3, fill=(90, 90, 90), font_size=22)
+    for x in range(0, 640, 32):
+        ImageDraw.Draw(stripes).rectangle((x, 0, x + 15, 480), fill=(255, 255, 255))
+    for picture in (writing, stripes):
+        preview = blurred(written(picture)) or b""
         assert len(preview) < 8000
         with Image.open(io.BytesIO(preview)) as seen:
+            assert seen.size == (320, 256)
             assert max(ImageStat.Stat(seen).stddev) < 3
     assert blurred(b"no picture") is None
     assert blurred(written(plain(size=(3000, 1)))) is not None

@@ -51,8 +51,10 @@ async def test_exposed_parts_count_and_others_do_not() -> None:
     boxes: list[dict[str, Any]] = [{"class": name, "score": 0.99} for name in ("FACE_FEMALE", "FEMALE_BREAST_COVERED")]
     check = NudeNetCheck(lambda _: boxes)
     assert await check.score(written(plain())) == 0
-    for name, score in (("BUTTOCKS_EXPOSED", 0.3), ("FEMALE_BREAST_EXPOSED", 0.7), ("MALE_GENITALIA_EXPOSED", 0.5)):
-        boxes.append({"class": name, "score": score})
+    for part in ("FEMALE_GENITALIA", "MALE_GENITALIA", "ANUS", "BUTTOCKS", "FEMALE_BREAST"):
+        alone = NudeNetCheck(lambda _, part=part: [*boxes, {"class": f"{part}_EXPOSED", "score": 0.4}])
+        assert await alone.score(written(plain())) == 0.4
+    boxes += [{"class": "BUTTOCKS_EXPOSED", "score": score} for score in (0.3, 0.7, 0.5)]
     assert await check.score(written(plain())) == 0.7
 
 
