@@ -46,6 +46,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
                 "GUILD_",
                 "ROLE_",
                 "RETENTION_",
+                "PICTURE_",
             )
         ):
             monkeypatch.delenv(name)

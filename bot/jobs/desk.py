@@ -117,6 +117,7 @@ class Desk:
                 guild_limit=self._limits.guild_waiting,
                 quota=quota_for(guild, standing),
                 entry=_entry(job),
+                spared=standing.manager,
             )
         if full is not None:
             raise await self._too_many(request.member_id, request.guild_id, guild, whose=full)
@@ -175,6 +176,8 @@ class Desk:
         self, member_id: int, guild_id: int | None, guild: GuildSettings, *, whose: str
     ) -> RequestError:
         """Return the refusal: with the time at which the next of those that wait should be done, if it is known."""
+        if whose == "blocked":
+            return RequestError("refused.banned")
         if whose in ("member_quota", "guild_quota"):
             hours = round(guild.quota_window / HOUR_S, 1)
             return RequestError(f"refused.{whose}", hours=f"{hours:g}")

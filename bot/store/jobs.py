@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import sqlalchemy as sa
 
 from bot.model.audit import Entry
+from bot.model.guild import EVERYWHERE
 from bot.model.job import ENDED, LIVE, STEPS, WAITING, Failure, Job, JobState, Quota, Result
 from bot.model.jsontree import JsonObject, obj
 from bot.model.request import Request
@@ -22,18 +23,19 @@ from bot.store import cases
 from bot.store.audit import append
 from bot.store.database import Along, Database, Work
 from bot.store.rows import failure_text, readable, row_of
+from bot.store.sanctions import is_blocked, member_alone
 from bot.store.tables import jobs, results
 
 BELL = "easel_jobs"
 """The channel on which PostgreSQL announces changed jobs; the payload is `id:state:attempt`."""
 
-_OF_MEMBERS, _OF_GUILDS = 4241, 4242
-"""Kinds of advisory locks: always taken in this order."""
+_OF_GUILDS = 4242
+"""The kind of advisory lock that is taken after the member's."""
 
 _MARKS = ("attempt", "prompt_id")
 """Columns by which a step is known to be ours."""
 
-Full: TypeAlias = Literal["member", "guild", "member_quota", "guild_quota"]
+Full: TypeAlias = Literal["blocked", "member", "guild", "member_quota", "guild_quota"]
 
 
 class JobStore:
@@ -50,8 +52,12 @@ class JobStore:
         guild_limit: int | None = None,
         quota: Quota | None = None,
         entry: Entry | None = None,
+        spared: bool = False,
     ) -> Full | None:
-        """Insert a new job, with its audit entry, unless its member or its guild has too much already: say which."""
+        """Insert a new job, with its audit entry, unless its member is kept out, or they or their guild have too much.
+
+        `spared`: only the owner's ban keeps this member out.
+        """
         tries = 0
 
         def change(connection: sa.Connection) -> Full | None:
@@ -60,6 +66,9 @@ class JobStore:
             if tries > 1 and connection.scalar(sa.select(jobs.c.id).where(jobs.c.id == job.id)):
                 return None  # it was committed, only the answer got lost
             self._one_at_a_time(connection, job.request)
+            where = (EVERYWHERE,) if spared else (job.request.guild_id or EVERYWHERE, EVERYWHERE)
+            if is_blocked(connection, job.request.member_id, where, job.created_at):
+                return "blocked"
             whose = {"member": job.request.member_id, "guild": job.request.guild_id}
             of_member, of_guild = connection.execute(_WAITING_OF, whose).one()
             if member_limit is not None and of_member >= member_limit:
@@ -78,8 +87,8 @@ class JobStore:
     def _one_at_a_time(self, connection: sa.Connection, request: Request) -> None:
         """Two requests of a member or a guild that come at once must not both take the last place."""
         if self._database.shared:
+            member_alone(connection, request.member_id)
             lock = sa.text("SELECT pg_advisory_xact_lock(:kind, hashint8(:whose))")
-            connection.execute(lock, {"kind": _OF_MEMBERS, "whose": request.member_id})
             if request.guild_id is not None:
                 connection.execute(lock, {"kind": _OF_GUILDS, "whose": request.guild_id})
 

@@ -25,6 +25,7 @@ class SanctionStore:
         """Keep a sanction, and return how many strikes of its member are in force in its guild, this one included."""
 
         def change(connection: sa.Connection) -> int:
+            member_alone(connection, sanction.member_id)
             known = connection.scalar(sa.select(sanctions.c.id).where(sanctions.c.id == sanction.id))
             if known is None:  # tried again after a lost answer, it is there already
                 connection.execute(sanctions.insert(), _row(sanction))
@@ -35,12 +36,7 @@ class SanctionStore:
 
     async def block(self, member_id: int, guild_id: int, now: float) -> Sanction | None:
         """Return what keeps a member from Easel here, the longest of all that does; None if nothing does."""
-        query = sanctions.select().where(
-            sanctions.c.member_id == member_id,
-            sanctions.c.guild_id.in_((guild_id, EVERYWHERE)),
-            sanctions.c.kind.in_(_BLOCKS),
-            *_in_force(now),
-        )
+        query = _blocks(member_id, (guild_id, EVERYWHERE), now)
         found = await self._database.read(lambda one: [_sanction(row) for row in one.execute(query)])
         return max(found, key=lambda one: one.expires_at or float("inf"), default=None)
 
@@ -92,6 +88,27 @@ class SanctionStore:
             return count
 
         return await self._database.write(change)
+
+
+def member_alone(connection: sa.Connection, member_id: int) -> None:
+    """Let what concerns one member happen one after another: a request must not slip in beside a ban."""
+    if connection.dialect.name == "postgresql":
+        lock = sa.text("SELECT pg_advisory_xact_lock(4241, hashint8(:whose))")
+        connection.execute(lock, {"whose": member_id})
+
+
+def is_blocked(connection: sa.Connection, member_id: int, guild_ids: tuple[int, ...], now: float) -> bool:
+    """Tell whether a timeout or a ban of one of these guilds is in force."""
+    return connection.execute(_blocks(member_id, guild_ids, now).limit(1)).first() is not None
+
+
+def _blocks(member_id: int, guild_ids: tuple[int, ...], now: float) -> sa.Select[Any]:
+    return sanctions.select().where(
+        sanctions.c.member_id == member_id,
+        sanctions.c.guild_id.in_(guild_ids),
+        sanctions.c.kind.in_(_BLOCKS),
+        *_in_force(now),
+    )
 
 
 def _in_force(now: float) -> tuple[sa.ColumnElement[bool], ...]:
