@@ -76,6 +76,8 @@ class Leader:
         self._far: set[str] = set()
         """Jobs that were told their place."""
         self._able: dict[str, tuple[int, dict[str, bool]]] = {}
+        self._over: dict[str, None] = {}
+        """Jobs that ended lately: what is heard of them afterwards is older."""
         self._fit_for = -1
         """The fleet's version for which the waiting jobs were looked at."""
         self._errands: set[asyncio.Task[None]] = set()
@@ -91,7 +93,7 @@ class Leader:
         """Take a job's present row; what is older than what is known is left."""
         parts = self._parts
         known = parts.jobs.get(job.id)
-        if known is not None and known.attempt > job.attempt:
+        if (known is not None and known.attempt > job.attempt) or (job.id in self._over and job.state not in ENDED):
             return
         if job.run_s and job.server and known is not None and known.run_s is None:
             parts.estimator.learn(job.request.template, job.server, job.claim.cost, job.run_s)
@@ -126,10 +128,14 @@ class Leader:
 
     def _ended(self, job: Job, known: Job | None) -> None:
         unused = 0.0
+        unheard_of = job.id not in self._over
+        self._over[job.id] = None
+        if len(self._over) > REMEMBERED:
+            del self._over[next(iter(self._over))]
         if job.state is JobState.CANCELLED and known is not None and known.state in _WORKED:
             unused = self._unused(known)
             self._errand(self._call_off(known), known)
-        elif job.state is JobState.CANCELLED and known is not None:
+        elif job.state is JobState.CANCELLED and (known is not None or unheard_of):
             self._parts.hands.begin(job)
         elif job.state is JobState.REFUSED and known is not None and known.state is JobState.HELD:
             self._parts.hands.begin(job)  # a moderator has turned it down
