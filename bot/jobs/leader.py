@@ -93,7 +93,8 @@ class Leader:
         """Take a job's present row; what is older than what is known is left."""
         parts = self._parts
         known = parts.jobs.get(job.id)
-        if (known is not None and known.attempt > job.attempt) or (job.id in self._over and job.state not in ENDED):
+        older = (known is not None and known.attempt > job.attempt) or job.id in self._over
+        if older and job.state not in ENDED:  # an end is final, whichever attempt it was seen in
             return
         if job.run_s and job.server and known is not None and known.run_s is None:
             parts.estimator.learn(job.request.template, job.server, job.claim.cost, job.run_s)
