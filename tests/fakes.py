@@ -1,23 +1,29 @@
 """Fakes at the port: the dispatcher as cogs see it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import cast
 
+import aiohttp
+
 from bot.bot import EaselBot
 from bot.errors import RequestError
+from bot.jobs.admission import Admission
+from bot.jobs.board import Place
 from bot.jobs.desk import Desk, QueueEntry, QueueView
-from bot.jobs.fleet import Fleet
+from bot.jobs.fleet import Fleet, make_server
 from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.machines import Machines
+from bot.jobs.scheduler import Limits
 from bot.model.job import Allowance, Eta, Job, JobState, ReplyAddress
 from bot.model.request import Request, Standing
 from bot.model.upload import Upload
 from bot.moderation.bench import make_bench
 from bot.replies.courier import Courier
 from bot.services import Services
+from bot.settings import ComfyServer
 from bot.store.database import open_database
 from bot.workflow.build import check_request
 from bot.workflow.options import Kind
@@ -116,3 +122,21 @@ async def fake_services(jobs: FakeJobs, bot: EaselBot) -> AsyncGenerator[Service
         intake = cast("Intake", FakeIntake())
         yield Services(cast("Desk", jobs), jobs.library, Machines(jobs.library.fleet), intake, bench)
         await bench.notices.close()
+
+
+@asynccontextmanager
+async def desk_services(bot: EaselBot) -> AsyncGenerator[Services]:
+    """Services with the real desk, intake and moderation, on a database in memory; the only server does not answer."""
+    library = Library(PROJECT / "templates", Fleet([]))
+    library.load()
+    async with open_database("sqlite://") as database, aiohttp.ClientSession() as session:
+        machines = Machines(Fleet([make_server(session, ComfyServer(name="m0", url="http://127.0.0.1:9"))]))
+        bench = make_bench(database, Courier(bot), None, 90)
+        admission = Admission(library, library.fleet, bench.uploads)
+        desk = Desk(bench.jobs, admission, library, library.fleet, bench.gate, bench.guilds, Limits(), _no_places)
+        yield Services(desk, library, machines, Intake(bench.uploads), bench)
+        await bench.notices.close()
+
+
+async def _no_places(_job_ids: Collection[str]) -> Mapping[str, Place]:
+    return {}

@@ -16,7 +16,7 @@ from bot.model.verdict import Ask
 from bot.store.uploads import UploadStore
 from bot.workflow.build import build, check_names, check_request, loras_of, prompts
 from bot.workflow.fitness import graph_problems
-from bot.workflow.lens import POSITIVE
+from bot.workflow.lens import NEGATIVE, POSITIVE
 from bot.workflow.load import cost_of
 from bot.workflow.matching import resolve
 from bot.workflow.options import Kind
@@ -86,32 +86,36 @@ class Admission:
         texts = [request.prompt, *(str(value) for value in request.values.values())]
         texts += [str(one.default) for one in template.options
                   if one.kind is Kind.TEXT and one.default and one.name not in request.values]  # fmt: skip
-        texts += self._taken_apart(template, request)
+        said, avoided = self._taken_apart(template, request)
+        texts += said
         pictures: list[tuple[str, bytes]] = []
         for upload_id in request.files.values():
             upload = await self._uploads.get(upload_id)
             if upload is None:
                 raise RequestError("refused.file_gone")
             pictures.append((upload.filename, upload.data))
-        negatives = (request.negative,) if request.negative else ()
+        negatives = (request.negative, *avoided) if request.negative else ()
         return Ask(template=template.name, texts=tuple(texts), negatives=negatives, pictures=tuple(pictures))
 
-    def _taken_apart(self, template: Template, request: Request) -> list[str]:
-        """Return what is left of the prompt without its tags, and the names that its tags and choices mean."""
+    def _taken_apart(self, template: Template, request: Request) -> tuple[list[str], list[str]]:
+        """Return what is left of the prompt and of the negative prompt without their tags.
+
+        With the prompt are the names that tags and choices mean: a tag may mean another file on each server.
+        """
         try:
             by_role = prompts(template, request)
         except RequestError:
-            return []  # it is refused in a moment, for its syntax
-        said = [text for part in by_role[POSITIVE].parts for text in part] if POSITIVE in by_role else []
-        loras = sorted({name for server in self._fleet.servers.values() for name in loras_of(server.node_list)})
-        meant = [resolve(lora.name, loras) for prompt in by_role.values() for lora in prompt.loras]
+            return [], []  # it is refused in a moment, for its syntax
+        left = {role: [text for part in prompt.parts for text in part] for role, prompt in by_role.items()}
+        tags = [lora.name for prompt in by_role.values() for lora in prompt.loras]
+        meant = [resolve(tag, loras_of(server.node_list)) for server in self._fleet.servers.values() for tag in tags]
         by_name = {one.name: one for one in template.options}
         meant += [
             resolve(str(value), choices)
             for name, value in request.values.items()
             if name in by_name and (choices := by_name[name].choices) is not None
         ]
-        return [*said, *(name for name in meant if name)]
+        return [*left.get(POSITIVE, ()), *(name for name in meant if name)], left.get(NEGATIVE, [])
 
     async def admit(self, request: Request, standing: Standing) -> Template:
         """Return the template of a request that can be done.

@@ -1,0 +1,158 @@
+"""What has to be true of every way in: each check returns what is wrong, way by way; nothing if all is well."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from bot.model.audit import Act
+from bot.model.verdict import Refuse
+from bot.model.words import Word
+from bot.moderation.policy import Visitor
+from bot.replies.catalogue import text
+from bot.store.guilds import entry_of
+from tests.cogs.doors import Entry, House, words
+
+SPARED: Mapping[str, str] = {
+    "help": "says what there is, to whoever may not use it, too",
+    "appeal": "is the way back in",
+    "privacy": "is everybody's right to know",
+    "mydata export": "is everybody's right, above all of those who are sent away",
+    "mydata erase": "is everybody's right; measures in force stay",
+}
+"""Commands that are open to who is banned, and why. No other is."""
+
+LISTED = "zorblat"
+"""A word that the guild has on its list."""
+
+_MODERATORS = "moderators' own words, and for moderators; members read it as their moderators wrote it"
+_LIST = "it is the list that is edited here, and only moderators read it"
+_NAME = "it is compared with names that are known, and never shown: who asks is an owner"
+FREE: Mapping[str, str] = {
+    "mod strike.reason": _MODERATORS,
+    "mod pardon.reason": _MODERATORS,
+    "mod pardon.strike": "it is compared with the ids of strikes, and never shown",
+    "mod ban.reason": _MODERATORS,
+    "mod unban.reason": _MODERATORS,
+    "words add.word": _LIST,
+    "words add.kind": _LIST,
+    "words allow.word": _LIST,
+    "words remove.word": _LIST,
+    "words test.text": "trying what a text would hit is what it is for; only the moderator reads the answer",
+    "settings show.setting": "it is compared with the names of settings; of any other word, all are shown",
+    "cancel.request": "it is compared with the ids of one's own requests, and never shown",
+    "appeal.text": "it goes to moderators only, who should read what it says",
+    "easel:report.reason": "it goes to moderators only, who should read what it says",
+    "server nodes.node": _NAME,
+    "models list.folder": _NAME,
+    "models info.file": _NAME,
+    "models info.folder": _NAME,
+}
+"""Options and fields in which a listed word is not refused, and why."""
+
+
+async def kept_out(
+    house: House,
+    found: Sequence[Entry],
+    actor: Any,
+    key: str | None,
+    *,
+    spared: Collection[str] = (),
+    direct: bool = False,
+) -> list[str]:
+    """Find the ways on which somebody is not refused with these words (None: whichever), or something happens."""
+    faults: list[str] = []
+    refusal = text(key, "en-US") if key is not None else None
+    before = await house.state()
+    for entry in found:
+        said = words(await house.send(entry, actor, direct=direct))
+        refused = said == "" if entry.kind == "complete" else said == refusal
+        was, before = before, await house.state()
+        if entry.name in spared:
+            faults += [f"{entry.name}: is spared, and yet refused"] if refused else []
+            continue
+        if refusal is not None and not refused:
+            faults.append(f"{entry.name}: says {said[:80]!r}")
+        if before != was:
+            faults.append(f"{entry.name}: changes something")
+    return faults
+
+
+class Watch:
+    """Writes down what the real gate is asked, and what it answers."""
+
+    def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.visitors: list[Visitor] = []
+        self.refused: list[str] = []
+        gate = house.bot.services.bench.gate
+        enter, request, alone = gate.enter, gate.request, gate.text
+
+        async def entered(visitor: Visitor) -> Any:
+            self.visitors.append(visitor)
+            return await enter(visitor)
+
+        async def requested(ask: Any, *about: Any) -> Any:
+            verdict = await request(ask, *about)
+            self.refused += [*ask.texts, *ask.negatives] if isinstance(verdict, Refuse) else []
+            return verdict
+
+        async def judged(words: str, guild_id: int) -> Any:
+            verdict = await alone(words, guild_id)
+            self.refused += [words] if isinstance(verdict, Refuse) else []
+            return verdict
+
+        for name, watched in (("enter", entered), ("request", requested), ("text", judged)):
+            monkeypatch.setattr(gate, name, watched)
+
+
+async def admitted(house: House, found: Sequence[Entry], actor: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Find the ways on which the gate is not asked once for exactly who comes."""
+    faults: list[str] = []
+    watch = Watch(house, monkeypatch)
+    for entry in found:
+        watch.visitors.clear()
+        await house.send(entry, actor)
+        manager = bool(house.env.backend.compute_permissions(house.guild.id, actor.id, house.channel.id) & 1 << 5)
+        wanted = Visitor(
+            member_id=actor.id,
+            guild_id=house.guild.id,
+            manager=manager,
+            spared=entry.kind == "command" and entry.name in SPARED,
+            counted=entry.kind != "complete",
+        )
+        if watch.visitors != [wanted]:
+            faults.append(f"{entry.name}: the gate saw {watch.visitors}")
+    return faults
+
+
+async def listed(house: House, found: Sequence[Entry], actor: Any, watch: Watch, *, known: bool = True) -> list[str]:
+    """Find where a listed word gets through; `known`: also what the table has and nobody offers any more."""
+    bench = house.bot.services.bench
+    entry = entry_of(house.guild.id, Act.WORD, 0.0, actor.id)
+    await bench.guilds.put_words(house.guild.id, [Word(text=LISTED)], [], entry)
+    faults: list[str] = []
+    unused = set(FREE)
+    for entry in found:
+        for option in entry.texts if entry.kind in ("command", "dialog") else ():
+            name = f"{entry.name.rpartition(':')[0] or entry.name}.{option}"
+            unused.discard(name)
+            faults += [
+                f"{name}: {fault}" for fault in await _typed(house, entry, option, actor, watch, free=name in FREE)
+            ]
+    return [*faults, *(f"{name}: is not offered any more" for name in unused if known)]
+
+
+async def _typed(house: House, entry: Entry, option: str, actor: Any, watch: Watch, *, free: bool) -> list[str]:
+    watch.refused.clear()
+    before = await house.rows()
+    said = words(await house.send(entry, actor, {option: f"a {LISTED} b"}))
+    after = await house.rows()
+    faults = ["everybody reads it"] if any(LISTED in one for one in house.public()) else []
+    if free:
+        return faults
+    if not any(LISTED in one for one in watch.refused):
+        faults.append(f"the gate did not refuse it; says {said[:80]!r}")
+    if LISTED in said:
+        faults.append("it is echoed")
+    changed = {table for table in after if after[table] != before[table]} - {"audit", "audit_heads", "uploads"}
+    return [*faults, *(f"changes {table}" for table in sorted(changed))]

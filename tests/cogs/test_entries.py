@@ -1,0 +1,274 @@
+"""Every way into Easel passes the gate; the list of ways is read from the running bot, so a new one is tried, too."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import replace
+from typing import Any
+
+import discord
+import pytest
+import simcord
+import structlog
+from discord import app_commands
+
+from bot.bot import EaselBot, EaselTree
+from bot.model.case import CaseKind
+from bot.model.guild import EVERYWHERE
+from bot.moderation import policy
+from bot.moderation.sanctions import Order
+from bot.replies.cards import Action
+from tests.cogs.checks import SPARED, Watch, admitted, kept_out, listed
+from tests.cogs.doors import Entry, House, entries, opened, strays
+from tests.cogs.furniture import decide, furnish
+from tests.cogs.test_cogs import SyncedBot
+from tests.fakes import desk_services
+
+pytestmark = pytest.mark.simcord(check_errors=False)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Generator[None]:
+    with structlog.testing.capture_logs():
+        yield
+
+
+@pytest.fixture
+async def simcord_bot() -> AsyncGenerator[EaselBot]:
+    """The real bot with the real desk and gate."""
+    bot = SyncedBot()
+    async with desk_services(bot) as bot.services:
+        yield bot
+
+
+@pytest.fixture
+async def house(simcord_env: simcord.Env, simcord_bot: EaselBot) -> House:
+    """A guild of the bot's, with a card that has every button."""
+    guild = simcord_env.create_guild()
+    max_, mina = (guild.add_member(simcord_env.create_user(name)) for name in ("max", "mina"))
+    places = [guild.create_text_channel(name) for name in ("pictures", "review")]
+    house = House(simcord_env, simcord_bot, guild, *places, victim=max_, reporter=mina)
+    house.put_card()
+    await decide(house, "commands_per_minute", "600")
+    return house
+
+
+async def banned(house: House, name: str, guild_id: int, **permissions: bool) -> Any:
+    """Return a member who is kept out."""
+    member = house.another(name, **permissions)
+    await house.bot.services.bench.sanctions.ban(Order(guild_id=guild_id, member_id=member.id, by_id=None), None)
+    return member
+
+
+def ruler(house: House) -> Any:
+    """Return a member who may everything: administrator, and owner of Easel."""
+    member = house.another("ruler", administrator=True)
+    house.bot.services = replace(house.bot.services, owner_ids=frozenset({member.id}))
+    return member
+
+
+DIALOGS: list[Entry] = []
+"""Dialogs as the first test found them: to find them, everything has to be tried."""
+
+
+async def furnished(house: House) -> list[Entry]:
+    """Furnish the guild, and return every way in."""
+    if not DIALOGS:
+        DIALOGS.extend(await opened(house, house.another("opener", administrator=True)))
+    await furnish(house, house.victim.id)
+    return entries(house.bot, DIALOGS)
+
+
+async def test_nothing_but_what_is_known_leads_in(house: House) -> None:
+    """Commands, menus, buttons, dialogs: no other listener, view or prefix command; and all of them are found."""
+    dialogs = await opened(house, ruler(house))
+
+    assert strays(house.bot, dialogs) == []
+    found = entries(house.bot, dialogs)
+    kinds = [one.kind for one in found]
+    counts = {kind: kinds.count(kind) for kind in ("command", "complete", "menu", "button", "dialog")}
+    assert counts["command"] >= 40
+    assert counts["complete"] >= 17
+    assert (counts["menu"], counts["button"], counts["dialog"]) >= (2, 13, 1)
+    assert {one.name for one in found if one.name in SPARED} == set(SPARED)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+async def test_who_is_banned_gets_nowhere(house: House, everywhere: bool) -> None:  # noqa: FBT001 - a parameter of a test
+    """A ban of the guild, and the owner's even against an administrator, refuse everything but what is spared."""
+    found = await furnished(house)
+    if everywhere:
+        member = await banned(house, "bad", EVERYWHERE, administrator=True)
+    else:
+        member = await banned(house, "bad", house.guild.id, manage_messages=True)
+
+    key = "refused.banned_everywhere" if everywhere else "refused.banned"
+    assert await kept_out(house, found, member, key, spared=SPARED) == []
+
+
+async def test_everybody_is_looked_at(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes any way in, an administrator and owner too, is shown to the gate first, once, as who they are."""
+    found = await furnished(house)
+
+    assert await admitted(house, found, ruler(house), monkeypatch) == []
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_gate_that_fails_lets_nobody_in(
+    house: House, monkeypatch: pytest.MonkeyPatch, hangs: bool  # noqa: FBT001 - a parameter of a test
+) -> None:  # fmt: skip
+    """When the gate cannot ask its questions, or gets no answer, every way in is refused in words: the spared, too."""
+    found = await furnished(house)
+    house.patience_s = policy.ENTER_S if hangs else 0.0
+
+    async def policy_of(_guild_id: int) -> None:
+        if hangs:
+            await house.env.external_wait(asyncio.Event().wait(), reason="a check that hangs")
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(house.bot.services.bench.guilds, "policy", policy_of)
+    assert await kept_out(house, found, ruler(house), "refused.check_failed") == []
+
+
+async def test_a_gate_that_breaks_lets_nobody_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a bug in the gate itself, outside of all its precautions, opens nothing."""
+    found = await furnished(house)
+
+    async def enter(_visitor: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(house.bot.services.bench.gate, "enter", enter)
+    assert await kept_out(house, found, ruler(house), None) == []
+
+
+async def test_direct_messages_are_refused(house: House) -> None:
+    """Every way in says in a direct message that it is for servers: the spared, too, and whoever asks."""
+    found = await furnished(house)
+
+    assert await kept_out(house, found, ruler(house), "refused.guild_only", direct=True) == []
+
+
+async def test_a_listed_word_gets_through_nowhere(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed anywhere, it meets the gate and is refused, or the table says why not; nobody else reads it, ever."""
+    found, owner = await furnished(house), ruler(house)
+    order = Order(guild_id=house.guild.id, member_id=owner.id, by_id=None)
+    await house.bot.services.bench.sanctions.strike(order)
+
+    assert await listed(house, found, owner, Watch(house, monkeypatch)) == []
+    kinds = [case.kind for case in await house.bot.services.bench.casework.waiting(house.guild.id)]
+    assert kinds.count(CaseKind.APPEAL) == kinds.count(CaseKind.REPORT) + 1 == 2
+
+
+# The checks themselves are checked: with holes.
+
+
+@app_commands.command(name="shout")
+async def shout(interaction: discord.Interaction[Any], words: str) -> None:
+    """Say something to everybody."""
+    await interaction.response.send_message(words)
+
+
+class Boost(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"boost:(?P<job>[0-9a-f]{16})"):
+    """A button that asks nobody."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(discord.ui.Button(custom_id=f"boost:{job_id}"))
+
+    @classmethod
+    async def from_custom_id(cls, _interaction: Any, _item: Any, match: Any, /) -> "Boost":
+        return cls(match["job"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> Any:
+        await interaction.response.send_modal(Loud(custom_id="loud"))
+
+
+class Loud(discord.ui.Modal, title="loud"):
+    """A dialog that is not of the bot's table, and asks nobody."""
+
+    what: discord.ui.TextInput[Any] = discord.ui.TextInput(label="what", custom_id="what")
+
+    async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
+        await interaction.response.send_message(str(self.what))
+
+
+def _plant(house: House, hole: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot, check, press = house.bot, EaselTree.interaction_check, house.bot.press
+
+    async def unchecked(tree: EaselTree, interaction: discord.Interaction[Any]) -> bool:
+        return interaction.command is shout or await check(tree, interaction)
+
+    async def pressed(interaction: discord.Interaction[Any], action: Action, job_id: str) -> None:
+        past = action is Action.CANCEL
+        await (bot.presses[action](interaction, job_id) if past else press(interaction, action, job_id))
+
+    match hole:
+        case "unchecked":
+            monkeypatch.setattr(EaselTree, "interaction_check", unchecked)
+            bot.tree.add_command(shout)
+        case "echo":
+            bot.tree.add_command(shout)
+        case "spared":
+            monkeypatch.setattr(shout, "extras", {"spared": True})
+            bot.tree.add_command(shout)
+        case "pressed":
+            monkeypatch.setattr(bot, "press", pressed)
+        case _:
+            bot.add_dynamic_items(Boost)
+            house.put_card()
+
+
+BOOST = f"boost:{'0' * 16}"
+HOLES = {
+    "unchecked": ("shout", {"banned", "failed", "direct", "seen", "listed"}),
+    "spared": ("shout", {"banned", "seen", "listed"}),
+    "echo": ("shout", {"listed"}),
+    "pressed": ("easel:cancel:0123456789abcdef", {"banned", "failed", "direct", "seen"}),
+    "button": (BOOST, {"banned", "failed", "direct", "seen"}),
+}
+"""Holes, the way in that has it, and which checks have to find it."""
+
+
+@pytest.mark.parametrize("hole", HOLES)
+async def test_a_hole_is_found(house: House, hole: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new command, button or option that is wired past the gate is named by the checks above, and nothing else is."""
+    await furnished(house)
+    _plant(house, hole, monkeypatch)
+    name, finders = HOLES[hole]
+    found = [one for one in entries(house.bot, DIALOGS) if one.name == name]
+    owner, bad = ruler(house), await banned(house, "bad", house.guild.id)
+
+    faults = {
+        "banned": await kept_out(house, found, bad, "refused.banned", spared=SPARED),
+        "direct": await kept_out(house, found, owner, "refused.guild_only", direct=True),
+        "seen": await admitted(house, found, owner, monkeypatch),
+        "listed": await listed(house, found, owner, Watch(house, monkeypatch), known=False),
+    }
+    monkeypatch.setattr(house.bot.services.bench.guilds, "policy", None)
+    faults["failed"] = await kept_out(house, found, owner, "refused.check_failed")
+    assert {check for check, told in faults.items() if told} == finders
+    assert all(name in one for told in faults.values() for one in told)
+
+
+async def test_a_dialog_of_its_own_is_found(house: House) -> None:
+    """A dialog that answers by itself, past the bot's table, is a way in that nobody knows."""
+    house.bot.add_dynamic_items(Boost)
+    house.put_card()
+
+    dialogs = await opened(house, house.another("opener", administrator=True))
+
+    assert strays(house.bot, dialogs) == ["dialog loud is not of the bot's table"]
+
+
+async def test_a_listener_a_view_and_a_dialog_that_nothing_opens_are_found(house: House) -> None:
+    """What discord.py would call besides commands, buttons and dialogs is a way in that nobody knows."""
+    dialogs = await opened(house, house.another("opener", administrator=True))
+
+    async def on_interaction(_interaction: Any) -> None: ...
+
+    async def submit(_interaction: Any, _state: str, _typed: Any) -> None: ...
+
+    house.bot.add_listener(on_interaction)
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(custom_id="own"))
+    house.bot.add_view(view)
+    house.bot.on_dialog("note", submit)
+    assert strays(house.bot, dialogs) == ["listener on_interaction", "view View", "nothing opens dialog note"]
