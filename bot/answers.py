@@ -9,6 +9,7 @@ import aiohttp
 import discord
 import stamina
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import EaselError, RequestError, new_reference
 from bot.model.case import Case
@@ -112,6 +113,23 @@ def is_moderator(interaction: discord.Interaction[Any]) -> bool:
     return isinstance(interaction.user, discord.Member) and any(role.id in chosen for role in interaction.user.roles)
 
 
+async def manages(interaction: discord.Interaction[Any], member_id: int) -> bool:
+    """Tell whether somebody may manage the guild; whoever has left may not.
+
+    Raises:
+        RequestError: Discord does not tell.
+    """
+    if interaction.guild is None:
+        raise RequestError("refused.guild_only")
+    try:
+        member = await interaction.guild.fetch_member(member_id)
+    except discord.NotFound:
+        return False
+    except (discord.HTTPException, *NETWORK) as fault:
+        raise RequestError("refused.check_failed") from fault
+    return member.guild_permissions.manage_guild
+
+
 async def only_moderator(interaction: discord.Interaction[Any]) -> bool:
     """Let moderators of the guild of this very click in; anybody else is told."""
     return is_moderator(interaction) or await _turned_away(interaction, "refused.moderators_only")
@@ -136,6 +154,9 @@ async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) 
         log.warning("interaction.lost", code=fault.code, age_s=round(age, 2))
         return
     locale = interaction.locale.value
+    if isinstance(fault, SQLAlchemyError):
+        log.error("interaction.store_away", exc_info=fault)
+        fault = RequestError("refused.store_away")
     if isinstance(fault, EaselError):
         words = words_for_error(await _clean(interaction, fault), locale)
     else:

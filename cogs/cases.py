@@ -8,10 +8,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answers import acknowledge, answer, only_moderator
+from bot.answers import acknowledge, answer, manages, only_moderator
 from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
-from bot.model.case import Decision
+from bot.model.case import AGAINST, Decision
 from bot.model.job import Job, JobState
 from bot.replies.cards import Action
 from bot.replies.case_words import outcome_words, record_lines
@@ -72,13 +72,24 @@ class Cases(commands.Cog):
             by_id=interaction.user.id,
             at=time.time(),
         )
-        settled, _job = await self._bench.casework.decide(decided)
+        await self._check_rank(interaction, decided)
+        settled, done = await self._bench.casework.decide(decided)
         locale = interaction.locale.value
-        words = outcome_words(settled.case, locale)
+        words = outcome_words(settled.case, locale) + ("" if done else text("case.not_done", locale))
         message = interaction.message
         if message is not None and message.flags.ephemeral:
             await interaction.edit_original_response(view=None)
         await answer(interaction, words if settled.won else text("case.too_late", locale, outcome=words))
+
+    async def _check_rank(self, interaction: discord.Interaction[Any], decided: Decided) -> None:
+        """Nobody judges themselves, and only who manages the guild acts against those who do; raises RequestError."""
+        case, _ = await self._bench.casework.case(decided.guild_id, decided.number)
+        if interaction.permissions.manage_guild or case.member_id is None:
+            return
+        if case.member_id == interaction.user.id:
+            raise RequestError("refused.own_case")
+        if decided.decision in AGAINST and await manages(interaction, case.member_id):
+            raise RequestError("refused.not_against_them")
 
     async def member_record(self, interaction: Interaction, member: discord.Member) -> None:
         """Show what this guild knows of a member."""

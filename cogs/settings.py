@@ -1,12 +1,15 @@
 """`/settings`: what this guild's admins decide. Everything here comes from the table in `bot.model.guild`."""
 
+from typing import Any
+
+import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.answers import acknowledge, answer, only_manager
 from bot.bot import EaselBot, Interaction
-from bot.model.guild import SETTINGS, Kind, Named
-from bot.replies.catalogue import guild_command, in_guilds, localised
+from bot.model.guild import SETTINGS, Kind, Named, Setting
+from bot.replies.catalogue import guild_command, in_guilds, localised, text
 from bot.replies.guild_words import setting_line, setting_lines
 from bot.replies.lines import within
 from bot.services import Author
@@ -48,7 +51,8 @@ class GuildSettingsCog(
         """Set one, in force at once."""
         await acknowledge(interaction, ephemeral=True)
         changed, now = await self._council.change(_author(interaction), setting, value, self._named(interaction))
-        await answer(interaction, setting_line(changed, now, interaction.locale.value))
+        lines = [setting_line(changed, now, interaction.locale.value), *self._warnings(interaction, changed, now)]
+        await answer(interaction, "\n".join(lines))
 
     @guild_command("settings.reset", "setting")
     async def reset(self, interaction: Interaction, setting: str) -> None:
@@ -77,12 +81,30 @@ class GuildSettingsCog(
         found = [(name, value) for name, value in offered if typed.strip().casefold() in name]
         return [app_commands.Choice(name=name[:100], value=value[:100]) for name, value in found[:_CHOICES]]
 
+    def _warnings(self, interaction: Interaction, setting: Setting, value: Any) -> list[str]:
+        """Return what an admin should know of a value that counts all the same."""
+        locale, guild, keys = interaction.locale.value, interaction.guild, list[str]()
+        if setting.key.startswith("picture_") and not self._services.bench.gate.checks_pictures:
+            keys.append("no_check")
+        channel = guild.get_channel(value) if guild is not None and setting.kind is Kind.CHANNEL else None
+        if guild is not None and channel is not None:
+            mine = channel.permissions_for(guild.me)
+            if not (mine.view_channel and mine.send_messages and mine.attach_files):
+                keys.append("unseen_channel")
+            if channel.permissions_for(guild.default_role).view_channel:
+                keys.append("public_channel")
+        return [text(f"settings.{key}", locale) for key in keys]
+
     def _named(self, interaction: Interaction) -> Named:
         guild = interaction.guild
         if guild is None:
             return {}
         return {
-            "channel": {channel.name.casefold(): channel.id for channel in guild.channels},
+            "channel": {
+                channel.name.casefold(): channel.id
+                for channel in (*guild.channels, *guild.threads)
+                if not isinstance(channel, discord.CategoryChannel)
+            },
             "role": {role.name.casefold(): role.id for role in guild.roles},
             "template": {name.casefold(): name for name in self._services.library.by_name},
         }

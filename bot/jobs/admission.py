@@ -20,6 +20,7 @@ from bot.workflow.lens import NEGATIVE, POSITIVE
 from bot.workflow.load import cost_of
 from bot.workflow.matching import resolve
 from bot.workflow.options import Kind
+from bot.workflow.prompt import Prompt, unweighted
 from bot.workflow.template import Template
 
 log = structlog.get_logger()
@@ -106,7 +107,7 @@ class Admission:
             by_role = prompts(template, request)
         except RequestError:
             return [], []  # it is refused in a moment, for its syntax
-        left = {role: [text for part in prompt.parts for text in part] for role, prompt in by_role.items()}
+        left = {role: _readings(prompt) for role, prompt in by_role.items()}
         tags = [lora.name for prompt in by_role.values() for lora in prompt.loras]
         meant = [resolve(tag, loras_of(server.node_list)) for server in self._fleet.servers.values() for tag in tags]
         by_name = {one.name: one for one in template.options}
@@ -171,6 +172,13 @@ class Admission:
             cost=cost_of(template, request),
             running_cap=guild.member_running or None,
         )
+
+
+def _readings(prompt: Prompt) -> list[str]:
+    """Return a prompt's texts, and all of them in a row, with and without weights and brackets."""
+    texts = [text for part in prompt.parts for text in part]
+    whole = " ".join(texts)
+    return [*texts, whole, unweighted(whole)]
 
 
 def check_standing(template: Template, standing: Standing) -> None:

@@ -57,6 +57,7 @@ def leader_of(means: Means, worker: Worker, hands: Hands, dispatcher: Dispatcher
             worker=worker,
             hands=hands,
             dispatcher=dispatcher,
+            casework=means.casework,
         )
     )
 

@@ -22,6 +22,7 @@ from bot.jobs.reporters import HASTY_S
 from bot.jobs.scheduler import Assignment, Scheduler, Ticket
 from bot.jobs.worker import Hands, Worker
 from bot.model.job import ENDED, Failure, FailureCode, Job, JobState
+from bot.moderation.casework import Casework
 from bot.store.jobs import JobStore
 from bot.workflow.load import models_of
 
@@ -61,6 +62,7 @@ class Parts:
     worker: Worker
     hands: Hands
     dispatcher: Dispatcher
+    casework: Casework
     jobs: dict[str, Job] = field(default_factory=dict[str, Job])
     """Live jobs, as last heard."""
 
@@ -346,6 +348,7 @@ class Leader:
         return found
 
     async def _tell_untold(self) -> None:
+        await self._parts.casework.post_unposted()
         for job in await self._parts.store.untold(before=time.time() - UNTOLD_S):
             self._parts.hands.begin(job)
 

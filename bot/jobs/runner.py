@@ -197,8 +197,9 @@ class JobRunner:
         verdict = await self._gate.finished(job, made, _texts(results))
         match verdict:
             case Refuse(key=key):
-                code = FailureCode.BLOCKED if key == "failure.blocked" else FailureCode.UNJUDGED
-                return await self._fail(job, cards, Failure(code=code), JobState.REFUSED)
+                if key == "failure.blocked":
+                    return await self._fail(job, cards, Failure(code=FailureCode.BLOCKED), JobState.REFUSED)
+                return await self._fail(job, cards, Failure(code=FailureCode.UNJUDGED))
             case Hold(reason=reason, spoiler=spoiler):
                 kept = [replace(one, data=data) for one, (_, data) in zip(results, made, strict=True)]
                 if await self._store.made(job, kept, run.run_s, run.recipe, spoiler=spoiler, held=reason):
@@ -245,10 +246,6 @@ class JobRunner:
             if isinstance(fault, _RETRIED) and job.attempt < ATTEMPTS:
                 raise Retry(server_fault=False, stuck=False) from fault
             return await self._fail(job, cards, failure_of(fault))
-
-    async def made(self, job: Job) -> list[tuple[str, bytes]]:
-        """Return name and bytes of what a held job made; all of it is kept here."""
-        return [(one.filename, one.data) for one in await self._store.results(job.id) if one.data is not None]
 
     async def has_all(self, job: Job) -> bool:
         """Tell whether what a job made is kept here, to its last byte."""

@@ -108,6 +108,8 @@ class Worker:
                 await self._tell(job)
             case JobState.HELD:
                 await self._show_held(job)
+            case JobState.DONE if job.removed:
+                await self._casework.take_away(job)
             case _:
                 return
 
@@ -140,8 +142,8 @@ class Worker:
     async def _show_held(self, job: Job) -> None:
         """Tell the member that a moderator looks first, and show the moderators what there is to decide."""
         await self.reporters.stop(job.id)
-        await self._casework.post_held(job, await self._runner.made(job))
         await self._runner.deliver(job, self.cards(job), self.cards(job).held())
+        await self._casework.post_held(job)
 
     async def _back(self, job: Job) -> None:
         """Back into the queue, for another attempt."""

@@ -46,6 +46,9 @@ CHOICES = {
 }
 """What can be decided on each kind of case."""
 
+AGAINST = frozenset({Decision.REJECT_STRIKE, Decision.REMOVE_STRIKE, Decision.REMOVE_BAN})
+"""Decisions that also act against the member."""
+
 OUTCOMES = {
     Decision.APPROVE: Outcome.APPROVED,
     Decision.REJECT: Outcome.REJECTED,

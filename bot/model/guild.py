@@ -114,7 +114,6 @@ class GuildSettings:
     ladder: tuple[Rung, ...] = _row(Kind.LADDER, _LADDER)
     language: str = _row(Kind.CHOICE, "auto", choices=("auto", "en", "ja"))
     metadata: bool = _row(Kind.SWITCH, default=True)
-    private_logs: bool = _row(Kind.SWITCH, default=False)
     retention: float = _row(Kind.SPAN, 0.0)
     audit_retention: float = _row(Kind.SPAN, 0.0)
 
@@ -300,7 +299,7 @@ def _rung(setting: Setting, part: str) -> Rung:
     name, _, length = what.strip().partition(":")
     seconds = read_span(length) if length else None
     wrong_length = (seconds is None or seconds == 0) if length else name == Measure.TIMEOUT
-    if not count.strip().isdigit() or not 1 <= int(count) <= 100 or name not in list(Measure) or wrong_length:
+    if not count.strip().isdecimal() or not 1 <= int(count) <= 100 or name not in list(Measure) or wrong_length:
         raise _wrong(setting, part)
     return Rung(int(count), Measure(name), seconds)
 

@@ -19,6 +19,8 @@ from bot.store.uploads import UploadStore
 
 log = structlog.get_logger()
 
+_QUOTAS = ("member_quota", "role_quotas", "guild_quota")
+
 
 class Memory:
     """All that Easel remembers of people."""
@@ -55,11 +57,13 @@ class Memory:
         """Erase what is kept of a member; return how many records. Measures in force stay, without their reasons.
 
         Raises:
-            RequestError: something of theirs waits or runs.
+            RequestError: something of theirs waits or runs, or a case about them is open.
         """
         if await self._jobs.of_member(member_id, LIVE):
             raise RequestError("refused.erase_live")
-        gone = await self._jobs.erase_member(member_id)
+        if await self._cases.open_about(member_id):
+            raise RequestError("refused.erase_case")
+        gone = await self._jobs.erase_member(member_id, await self._counted())
         gone += await self._uploads.erase_member(member_id)
         gone += await self._sanctions.erase_member(member_id, time.time())
         gone += await self._cases.erase_member(member_id)
@@ -67,6 +71,12 @@ class Memory:
         await self._audit.add(Entry(guild_id=guild_id, act=Act.DATA_ERASED, at=time.time()))
         log.info("data.erased", records=gone)
         return gone
+
+    async def _counted(self) -> dict[int, float]:
+        """Return the guilds that have quotas, and since when these count."""
+        guilds = {guild for key in _QUOTAS for guild in await self._guilds.with_setting(key)}
+        settings = {guild: await self._guilds.settings(guild) for guild in guilds}
+        return {guild: time.time() - one.quota_window for guild, one in settings.items()}
 
     async def _note(self, act: Act, member_id: int, guild_id: int) -> None:
         await self._audit.add(Entry(guild_id=guild_id, act=act, at=time.time(), actor_id=member_id))
@@ -79,7 +89,9 @@ class Memory:
             gone = await self._jobs.purge(before), await self._uploads.purge(before)
             log.info("retention.purged", jobs=gone[0], uploads=gone[1])
         for guild_id, span in (await self._spans("retention")).items():
-            log.info("retention.guild_purged", guild=guild_id, jobs=await self._jobs.purge(now - span, guild_id))
+            window = (await self._guilds.settings(guild_id)).quota_window  # quotas count what is kept
+            gone = await self._jobs.purge(now - max(span, window), guild_id)
+            log.info("retention.guild_purged", guild=guild_id, jobs=gone)
         for guild_id, span in (await self._spans("audit_retention")).items():
             count = await self._audit.prune(guild_id, now - span)
             if count:

@@ -86,8 +86,8 @@ class Gate:
         return await self._unblocked(visitor.member_id, visitor.guild_id, manager=visitor.manager)
 
     async def _unblocked(self, member_id: int, guild_id: int, *, manager: bool) -> Verdict:
-        block = await self._sanctions.block(member_id, guild_id)
-        if block is None or (manager and block.guild_id == guild_id):
+        block = await self._sanctions.block(member_id, guild_id, manager=manager)
+        if block is None:
             return Allow()
         where = "" if block.guild_id == guild_id else "_everywhere"
         if block.expires_at is None:
@@ -186,6 +186,8 @@ class Gate:
     async def _finished(self, job: Job, made: Sequence[tuple[str, bytes]], texts: Sequence[str]) -> Verdict:
         policy = await self._guilds.policy(job.request.guild_id or 0)
         settings = policy.settings
+        if await self._sanctions.block(job.request.member_id, job.request.guild_id or 0):
+            return Refuse(key="failure.blocked")  # kept out since it was asked for
         words = await self.texts(policy, texts)
         score = await self._score(settings, made, adult=job.request.adult)
         if (words and words[0].mode is not WordMode.HOLD) or _reaches(score, settings.picture_block):

@@ -61,7 +61,7 @@ class JobButton(
 
 class CaseButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"easel:case:(?P<decision>[a-z]+):(?P<number>[0-9]{1,9})",
+    template=rf"easel:case:(?P<decision>{'|'.join(Decision)}):(?P<number>[0-9]{{1,9}})",
 ):
     """A button under a case. Its id names no guild: it is always that of the click."""
 

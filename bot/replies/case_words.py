@@ -8,23 +8,24 @@ from bot.model.job import Job
 from bot.replies.catalogue import text
 from bot.replies.safe import NOBODY, shown
 
-_REASON, _PROMPT = 300, 500
+_REASON, _PROMPT, _NEGATIVE, _NAMES = 200, 300, 100, 10
 
 
 def case_words(case: Case, job: Job | None, locale: str) -> str:
     """Return a case as moderators see it: what it is about, the recipe, who is concerned, and how it ended."""
     lines = [text(f"case.{case.kind}", locale, number=case.number, when=int(case.opened_at))]
+    lines.append(outcome_words(case, locale))
     if case.member_id is not None:
         lines.append(text("case.member", locale, member=case.member_id))
     if case.reporters:
-        names = ", ".join(f"<@{one}>" for one in case.reporters)
+        names = ", ".join(f"<@{one}>" for one in case.reporters[:_NAMES])
+        names += "" if len(case.reporters) <= _NAMES else " …"
         lines.append(text("case.reporters", locale, members=names, count=len(case.reporters)))
     if case.reason:
         reason = text(f"hold.{case.reason}", locale) if case.kind is CaseKind.HELD else shown(case.reason, _REASON)
         lines.append(text("case.reason", locale, reason=reason))
     if job is not None:
         lines += recipe_lines(job, locale)
-    lines.append(outcome_words(case, locale))
     return "\n".join(lines)
 
 
@@ -35,7 +36,7 @@ def recipe_lines(job: Job, locale: str) -> list[str]:
     if request.prompt:
         lines.append(text("card.prompt", locale, prompt=shown(request.prompt, _PROMPT)))
     if request.negative:
-        lines.append(text("card.negative", locale, negative=shown(request.negative, _REASON)))
+        lines.append(text("card.negative", locale, negative=shown(request.negative, _NEGATIVE)))
     return lines
 
 

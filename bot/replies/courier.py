@@ -124,13 +124,15 @@ class Courier:
                         await self._deliver_once(job, card, note)
 
     async def remove(self, job: Job, card: Card) -> None:
-        """Take a job's pictures away from where they are shown; raises as `edit`."""
-        async with _translated():
-            if job.posted_id is None:
-                await self._edit_once(job.id, job.address, card)
-                return
-            channel = self._client.get_partial_messageable(job.address.channel_id)
-            await channel.get_partial_message(job.posted_id).edit(**_edit(job.id, job.address, card))
+        """Take a job's pictures away from where they are shown, in a few tries; raises as `edit`."""
+        channel = self._client.get_partial_messageable(job.address.channel_id)
+        async for attempt in stamina.retry_context(on=Undelivered, attempts=4, timeout=20.0, wait_initial=0.3):
+            with attempt:
+                async with _translated():
+                    if job.posted_id is None:
+                        await self._edit_once(job.id, job.address, card)
+                    else:
+                        await channel.get_partial_message(job.posted_id).edit(**_edit(job.id, job.address, card))
 
     def guild_name(self, guild_id: int) -> str:
         """Return a guild's name, empty if this process does not know it."""

@@ -28,6 +28,7 @@ def _escape(words: str) -> str:
     """Escape every character that Discord's markup gives a meaning, also inside addresses, so that nothing links."""
     words = words.replace("@", "@\u200b")
     words = re.sub(r"([\\*_~`|>#\[\]()<\-])", r"\\\1", words)
+    words = re.sub(r"(?i)\b(discord(?:app)?)\.(gg|com)", lambda found: f"{found[1]}\u200b.{found[2]}", words)
     return re.sub(r"(?i)\b(https?|discord):", lambda found: f"{found[1]}\u200b:", words)
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.model.audit import ERASABLE, START, Act, Entry, Link, chained, fault_of
+from bot.model.jsontree import obj
 from bot.store.database import Database
 from bot.store.tables import audit, audit_heads
 
@@ -126,9 +127,13 @@ class AuditStore:
 
 
 def _blank(connection: sa.Connection, link: Link, member_id: int) -> None:
-    names = {name for name in ("actor_id", "target_id") if link.values[name] == member_id}
-    if link.values["target_id"] in (member_id, None):  # what was written about others is theirs
+    names = {"actor_id"} if link.values["actor_id"] == member_id and link.act in _OWN_ACTS else set[str]()
+    if link.values["target_id"] == member_id:
+        names |= {"target_id", "reason", "facts"}
+    elif names and link.values["target_id"] is None:
         names |= {"reason", "facts"}
+    if not names:
+        return  # what somebody did as a moderator stays theirs
     salts = {name: salt for name, salt in link.salts.items() if name not in names}
     where = audit.update().where(audit.c.guild_id == link.guild_id, audit.c.number == link.number)
     connection.execute(where.values(salts=json.dumps(salts), **dict.fromkeys(names)))
@@ -137,11 +142,20 @@ def _blank(connection: sa.Connection, link: Link, member_id: int) -> None:
 def _of_member(link: Link, member_id: int) -> dict[str, Any]:
     """Return an entry as its member may see it: who reported or judged them is not theirs to know."""
     public = link.public()
-    own = link.values["actor_id"] == member_id
-    if not own:
+    if link.values["actor_id"] != member_id:
         public["actor_id"] = None
+        public["facts"] = {name: value for name, value in obj(public["facts"]).items() if name in _TOLD_FACTS}
+        if link.act not in _TOLD_ACTS:
+            public["reason"] = None
     return {name: public[name] for name in ("guild_id", "at", "act", "actor_id", "target_id", "reason", "facts")}
 
+
+_OWN_ACTS = frozenset({Act.ASKED, Act.REPORTED, Act.APPEALED, Act.DATA_EXPORTED, Act.DATA_ERASED})
+"""What people do as members; what they do as moderators stays theirs."""
+_TOLD_ACTS = frozenset({Act.STRIKE, Act.TIMEOUT, Act.BAN, Act.PARDON, Act.UNBAN})
+"""Acts whose reason the member was told."""
+_TOLD_FACTS = frozenset({"rule", "asked", "template", "seconds"})
+"""Facts that do not reveal a list."""
 
 _HEAD = sa.select(audit_heads).where(audit_heads.c.guild_id == sa.bindparam("guild")).with_for_update()
 _LOOK = sa.select(audit_heads).where(audit_heads.c.guild_id == sa.bindparam("guild"))

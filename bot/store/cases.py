@@ -1,18 +1,24 @@
 """Cases: held pictures, reports, appeals. The first decision wins: it is a compare-and-set like every step of a job."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
 from bot.model.audit import Act, Entry
-from bot.model.case import CHOICES, OUTCOMES, Case, CaseKind, Decision, Outcome
+from bot.model.case import CHOICES, OUTCOMES, Case, CaseKind, Decision, Outcome, Sanction
+from bot.model.guild import DAY_S, HOUR_S
 from bot.model.job import Failure, FailureCode, Job, JobState
 from bot.model.verdict import HoldReason
 from bot.store.audit import append, locked
 from bot.store.database import Database
+from bot.store.sanctions import member_alone
 from bot.store.tables import cases, jobs, reports
+
+LATELY_S = 7 * DAY_S
+"""How long cases and reports keep their people, whatever these erase."""
 
 Release: TypeAlias = Callable[[sa.Connection, str, JobState, Failure | None], bool]
 """Takes a held job on, inside the transaction: False if it is not held any more."""
@@ -45,6 +51,11 @@ class Settled:
 
     case: Case
     won: bool
+    imposed: tuple[Sanction, ...] = ()
+
+
+Consequences: TypeAlias = Callable[[sa.Connection, Case], Sequence[Sanction]]
+"""What a decision means for a member, inside its transaction; returns the sanctions that were kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +115,20 @@ def _opening(case: Case, act: Act, actor_id: int | None) -> Entry:
     )
 
 
+def concerns() -> sa.ColumnElement[bool]:
+    """Return the condition that a case about a job waits for a decision."""
+    about = sa.select(cases.c.job_id).where(cases.c.outcome.is_(None), cases.c.job_id.is_not(None))
+    return jobs.c.id.in_(about)
+
+
 def overtake(connection: sa.Connection, job_id: str) -> None:
     """Close what waits for a decision on a job that has ended by itself."""
     waiting = cases.update().where(cases.c.job_id == job_id, cases.c.kind == CaseKind.HELD, cases.c.outcome.is_(None))
     connection.execute(waiting.values(outcome=Outcome.OVERTAKEN))
 
 
-def decide(connection: sa.Connection, decided: Decided, release: Release) -> Settled | None:
-    """Close an open case, and carry out what the decision means for its job."""
+def decide(connection: sa.Connection, decided: Decided, release: Release, consequences: Consequences) -> Settled | None:
+    """Close an open case, and carry out what the decision means for its job and its member: all of it or nothing."""
     where = (cases.c.guild_id == decided.guild_id, cases.c.number == decided.number)
     row = connection.execute(cases.select().where(*where)).one_or_none()
     if row is None or decided.decision not in CHOICES[CaseKind(row.kind)]:
@@ -127,10 +144,11 @@ def decide(connection: sa.Connection, decided: Decided, release: Release) -> Set
     values = {"outcome": outcome, "decided_by": decided.by_id, "decided_at": decided.at}
     won = connection.execute(closing.values(**values)).rowcount == 1
     if won and outcome is Outcome.REMOVED:
-        connection.execute(jobs.update().where(jobs.c.id == row.job_id).values(removed=True))
+        connection.execute(jobs.update().where(jobs.c.id == row.job_id).values(removed=True, told=False))
     case = _case(connection, connection.execute(cases.select().where(*where)).one())
     if won and outcome in _ACTS:
         append(connection, _entry(case, decided, _ACTS[outcome]))
+        return Settled(case=case, won=won, imposed=tuple(consequences(connection, case)))
     return Settled(case=case, won=won)
 
 
@@ -171,8 +189,11 @@ class CaseStore:
         """Return the guild's cases about a member, the oldest first."""
         return await self._select(cases.c.guild_id == guild_id, cases.c.member_id == member_id)
 
-    async def report(self, job: Job, reporter_id: int, reason: str, now: float) -> Opened:
-        """Open a case on a job, or join the open one; who reported it before is not counted twice."""
+    async def report(self, job: Job, reporter_id: int, reason: str, now: float, most: int) -> Opened | None:
+        """Open a case on a job, or join the open one; None if this member reported `most` times in the last hour.
+
+        Who reported it before is not counted twice.
+        """
         guild_id = job.request.guild_id or 0
         whose = (cases.c.job_id == job.id, cases.c.kind == CaseKind.REPORT)
         case = Case(
@@ -185,7 +206,10 @@ class CaseStore:
             reason=reason,
         )
 
-        def change(connection: sa.Connection) -> Opened:
+        def change(connection: sa.Connection) -> Opened | None:
+            member_alone(connection, reporter_id)
+            if (connection.scalar(_reports(reporter_id, guild_id, now - HOUR_S)) or 0) >= most:
+                return None
             _one_report_at_a_time(connection, job.id)
             row = connection.execute(cases.select().where(*whose, cases.c.outcome.is_(None))).first()
             known = row is not None
@@ -203,19 +227,7 @@ class CaseStore:
 
     async def dismissed_of(self, reporter_id: int, guild_id: int, since: float) -> int:
         """Return how many of a member's reports in a guild were dismissed since a time."""
-        return await self._count_reports(reporter_id, guild_id, since, cases.c.outcome == Outcome.DISMISSED)
-
-    async def reports_of(self, reporter_id: int, guild_id: int, since: float) -> int:
-        """Return how many reports a member made in a guild since a time."""
-        return await self._count_reports(reporter_id, guild_id, since)
-
-    async def _count_reports(self, reporter_id: int, guild_id: int, since: float, *more: Any) -> int:
-        same = sa.and_(reports.c.guild_id == cases.c.guild_id, reports.c.number == cases.c.number)
-        query = (
-            sa.select(sa.func.count())
-            .select_from(reports.join(cases, same))
-            .where(reports.c.reporter_id == reporter_id, reports.c.guild_id == guild_id, reports.c.at >= since, *more)
-        )
+        query = _reports(reporter_id, guild_id, since, cases.c.outcome == Outcome.DISMISSED)
         return await self._database.read(lambda one: one.scalar(query) or 0)
 
     async def appeal(self, guild_id: int, member_id: int, reason: str, now: float) -> Opened:
@@ -247,9 +259,9 @@ class CaseStore:
         values = where.values(channel_id=channel_id, message_id=message_id)
         await self._database.write(lambda connection: connection.execute(values).rowcount)
 
-    async def unposted(self, kinds: tuple[CaseKind, ...]) -> list[Case]:
-        """Return open cases that no moderator's channel shows."""
-        return await self._select(cases.c.outcome.is_(None), cases.c.message_id.is_(None), cases.c.kind.in_(kinds))
+    async def unposted(self, before: float) -> list[Case]:
+        """Return cases opened before a time and still open that no moderators' channel shows."""
+        return await self._select(cases.c.outcome.is_(None), cases.c.message_id.is_(None), cases.c.opened_at < before)
 
     async def export_member(self, member_id: int) -> list[dict[str, Any]]:
         """Return cases about a member, and the reports they made; who reported them is not theirs to know."""
@@ -266,18 +278,34 @@ class CaseStore:
         return await self._database.read(question)
 
     async def erase_member(self, member_id: int) -> int:
-        """Blank a member in their cases and forget their reports; what was decided stays."""
-        blank = cases.update().where(cases.c.member_id == member_id).values(member_id=None, reason="")
-        gone = reports.delete().where(reports.c.reporter_id == member_id)
+        """Blank a member in their cases and forget their reports; what was decided stays.
+
+        Cases of the last week keep the member, and reports theirs: else erasing would be the way round the limits.
+        """
+        lately = time.time() - LATELY_S
+        old = sa.and_(cases.c.outcome.is_not(None), cases.c.opened_at < lately)
+        blank = cases.update().where(cases.c.member_id == member_id, old).values(member_id=None, reason="")
+        gone = reports.delete().where(reports.c.reporter_id == member_id, reports.c.at < lately)
 
         def change(connection: sa.Connection) -> int:
             return connection.execute(blank).rowcount + connection.execute(gone).rowcount
 
         return await self._database.write(change)
 
+    async def open_about(self, member_id: int) -> bool:
+        """Tell whether a case about a member waits for a decision, in any guild."""
+        return bool(await self._select(cases.c.member_id == member_id, cases.c.outcome.is_(None)))
+
     async def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Case]:
         query = cases.select().where(*conditions).order_by(cases.c.opened_at, cases.c.number)
         return await self._database.read(lambda one: [_case(one, row) for row in one.execute(query).all()])
+
+
+def _reports(reporter_id: int, guild_id: int, since: float, *more: sa.ColumnElement[bool]) -> sa.Select[int]:
+    """Return a count of a member's reports in a guild."""
+    same = sa.and_(reports.c.guild_id == cases.c.guild_id, reports.c.number == cases.c.number)
+    made = (reports.c.reporter_id == reporter_id, reports.c.guild_id == guild_id, reports.c.at >= since)
+    return sa.select(sa.func.count()).select_from(reports.join(cases, same)).where(*made, *more)
 
 
 def _one_report_at_a_time(connection: sa.Connection, key: str) -> None:

@@ -7,7 +7,7 @@ the row. The row is the truth.
 import functools
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -22,7 +22,7 @@ from bot.model.verdict import HoldReason
 from bot.store import cases
 from bot.store.audit import append
 from bot.store.database import Along, Database, Work
-from bot.store.rows import failure_text, readable, row_of
+from bot.store.rows import blank_of, failure_text, readable, row_of
 from bot.store.sanctions import is_blocked, member_alone
 from bot.store.tables import jobs, results
 
@@ -120,7 +120,8 @@ class JobStore:
     async def untold(self, before: float | None = None) -> list[Job]:
         """Return the jobs that ended without a picture, or are held, and whose reply does not surely say so."""
         late = [] if before is None else [jobs.c.changed_at < before]
-        return await self._select(jobs.c.state.in_(_TOLD), jobs.c.told.is_(False), *late)
+        ended = sa.or_(jobs.c.state.in_(_TOLD), sa.and_(jobs.c.state == JobState.DONE, jobs.c.removed))
+        return await self._select(ended, jobs.c.told.is_(False), *late)
 
     async def shown_in(self, message_id: int, guild_id: int) -> Job | None:
         """Return the job whose pictures a message shows."""
@@ -270,8 +271,8 @@ class JobStore:
         if target is JobState.CANCELLED:
             allowed.remove(JobState.DELIVERING)
         fence = [] if attempt is None else [jobs.c.attempt == attempt]
-        if target is not JobState.REFUSED:
-            values["spent"] = 0.0
+        if target is not JobState.REFUSED:  # what is held was made, and costs what it cost
+            values["spent"] = sa.case((jobs.c.state == JobState.HELD, jobs.c.spent), else_=0.0)
         statement = jobs.update().where(jobs.c.id == job_id, jobs.c.state.in_(allowed), *fence)
         statement = statement.values(state=target, told=False, changed_at=time.time(), **values)
         statement = _ringing(statement) if self._database.shared else statement
@@ -287,9 +288,9 @@ class JobStore:
 
         return await self._database.write(change)
 
-    async def decide(self, decided: cases.Decided) -> cases.Settled | None:
+    async def decide(self, decided: cases.Decided, consequences: cases.Consequences) -> cases.Settled | None:
         """Close a case, and let its job go on or end; None if there is no such case in this guild."""
-        return await self._database.write(lambda one: cases.decide(one, decided, self._release))
+        return await self._database.write(lambda one: cases.decide(one, decided, self._release, consequences))
 
     def _release(self, connection: sa.Connection, job_id: str, target: JobState, failure: Failure | None) -> bool:
         """Held → delivering or refused, inside another change; False if it is not held any more."""
@@ -326,6 +327,10 @@ class JobStore:
         """Replace the results of a job."""
         await self._database.write(lambda connection: _replace_results(connection, job_id, found))
 
+    async def drop_kept(self, job_id: str) -> None:
+        """Forget the bytes that were kept of what a job made."""
+        await self._database.write(lambda one: one.execute(_DROP_KEPT, {"job": job_id}).rowcount)
+
     async def results(self, job_id: str) -> list[Result]:
         """Return the results of a job in order."""
         query = results.select().where(results.c.job_id == job_id).order_by(results.c.number)
@@ -341,7 +346,7 @@ class JobStore:
     async def purge(self, before: float, guild_id: int | None = None) -> int:
         """Forget the jobs (of one guild) that ended before a time, with their results; return how many."""
         here = () if guild_id is None else (jobs.c.guild_id == guild_id,)
-        old = jobs.delete().where(jobs.c.state.in_(ENDED), jobs.c.changed_at < before, *here)
+        old = jobs.delete().where(jobs.c.state.in_(ENDED), jobs.c.changed_at < before, ~cases.concerns(), *here)
         return await self._database.write(lambda connection: connection.execute(old).rowcount)
 
     async def export_member(self, member_id: int) -> list[JsonObject]:
@@ -357,10 +362,23 @@ class JobStore:
 
         return await self._database.read(question)
 
-    async def erase_member(self, member_id: int) -> int:
-        """Forget a member's jobs that have ended, with their results; return how many."""
-        own = jobs.delete().where(jobs.c.member_id == member_id, jobs.c.state.in_(ENDED))
-        return await self._database.write(lambda connection: connection.execute(own).rowcount)
+    async def erase_member(self, member_id: int, counted: Mapping[int, float]) -> int:
+        """Forget a member's jobs that have ended, with their results; return how many.
+
+        `counted`: guilds with a quota, and since when it counts; of jobs there the cost stays, and nothing else.
+        """
+        own = (jobs.c.member_id == member_id, jobs.c.state.in_(ENDED))
+        counts = [sa.and_(jobs.c.guild_id == guild, jobs.c.created_at >= since) for guild, since in counted.items()]
+        kept = sa.or_(sa.false(), *counts)
+
+        def change(connection: sa.Connection) -> int:
+            rows = connection.execute(jobs.select().where(*own, kept)).all()
+            for row in rows:
+                connection.execute(results.delete().where(results.c.job_id == row.id))
+                connection.execute(jobs.update().where(jobs.c.id == row.id).values(**blank_of(row)))
+            return connection.execute(jobs.delete().where(*own, ~kept)).rowcount + len(rows)
+
+        return await self._database.write(change)
 
     async def _step(
         self,
@@ -450,7 +468,12 @@ def _overspent(connection: sa.Connection, job: Job, quota: Quota) -> Full | None
 
 
 _TOLD = (JobState.FAILED, JobState.CANCELLED, JobState.REFUSED, JobState.HELD)
-_OF_MEMBER = _waiting(jobs.c.member_id == sa.bindparam("member"))
+_OF_MEMBER = (
+    sa.select(sa.func.count())
+    .select_from(jobs)
+    .where(jobs.c.state.in_([*WAITING, JobState.HELD]), jobs.c.member_id == sa.bindparam("member"))
+)
+"""What a member has waiting: for a machine, or for a moderator."""
 _OF_GUILD = _waiting(jobs.c.guild_id == sa.bindparam("guild"))
 _WAITING_OF = sa.select(_OF_MEMBER.scalar_subquery(), _OF_GUILD.scalar_subquery())
 _DROP_KEPT = (

@@ -54,6 +54,24 @@ def row_of(job: Job) -> dict[str, Any]:
     }
 
 
+def blank_of(row: Any) -> dict[str, Any]:
+    """Return what a row becomes when its member erases it, but its cost must still count."""
+    old = Request.from_json(row.request)
+    request = Request(
+        prompt="", template="", seed=0, member_id=old.member_id, guild_id=old.guild_id, channel_id=old.channel_id
+    )
+    return {
+        "request": request.to_json(),
+        "template": "",
+        "message_id": None,
+        "posted_id": None,
+        "token": "",
+        "failure": None,
+        "recipe": None,
+        "prompt_id": None,
+    }
+
+
 def readable(row: Any) -> Job | None:
     """Return the job of a row, or None for a row that nobody of us has written; it is left for a person to look at."""
     try:

@@ -1,13 +1,13 @@
 """Strikes, timeouts and bans. What is in force is asked anew each time: it may have changed in another process."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot.model.audit import Entry
 from bot.model.case import Sanction, SanctionKind
-from bot.model.guild import EVERYWHERE
 from bot.store.audit import append
 from bot.store.database import Database
 from bot.store.tables import sanctions
@@ -21,22 +21,13 @@ class SanctionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, sanction: Sanction, entry: Entry) -> int:
-        """Keep a sanction, and return how many strikes of its member are in force in its guild, this one included."""
+    async def add(self, measure: "Measured") -> list[Sanction]:
+        """Keep a sanction and what it leads to; return all that was kept."""
+        return await self._database.write(lambda connection: impose(connection, measure))
 
-        def change(connection: sa.Connection) -> int:
-            member_alone(connection, sanction.member_id)
-            known = connection.scalar(sa.select(sanctions.c.id).where(sanctions.c.id == sanction.id))
-            if known is None:  # tried again after a lost answer, it is there already
-                connection.execute(sanctions.insert(), _row(sanction))
-                append(connection, entry)
-            return _strikes(connection, sanction.member_id, sanction.guild_id, sanction.at)
-
-        return await self._database.write(change)
-
-    async def block(self, member_id: int, guild_id: int, now: float) -> Sanction | None:
-        """Return what keeps a member from Easel here, the longest of all that does; None if nothing does."""
-        query = _blocks(member_id, (guild_id, EVERYWHERE), now)
+    async def block(self, member_id: int, guild_ids: tuple[int, ...], now: float) -> Sanction | None:
+        """Return what keeps a member out in any of these guilds, the longest of all that does; None: nothing."""
+        query = _blocks(member_id, guild_ids, now)
         found = await self._database.read(lambda one: [_sanction(row) for row in one.execute(query)])
         return max(found, key=lambda one: one.expires_at or float("inf"), default=None)
 
@@ -50,23 +41,9 @@ class SanctionStore:
         query = query.order_by(sanctions.c.at.desc())
         return await self._database.read(lambda one: [_sanction(row) for row in one.execute(query)])
 
-    async def lift(self, lifted: Sanction, kinds: tuple[SanctionKind, ...], entry: Entry) -> list[Sanction]:
-        """Lift what is in force: one (`lifted.id`), or all of these kinds (no id); return what was lifted."""
-        whose = (sanctions.c.member_id == lifted.member_id, sanctions.c.guild_id == lifted.guild_id)
-        which = [sanctions.c.kind.in_(kinds), *([sanctions.c.id == lifted.id] if lifted.id else [])]
-
-        def change(connection: sa.Connection) -> list[Sanction]:
-            now = lifted.lifted_at or 0.0
-            query = sanctions.select().where(*whose, *which, *_in_force(now))
-            found = [_sanction(row) for row in connection.execute(query)]
-            for one in found:
-                where = sanctions.update().where(sanctions.c.id == one.id)
-                connection.execute(where.values(lifted_at=now, lifted_by=lifted.lifted_by))
-            if found:
-                append(connection, entry)
-            return [replace(one, lifted_at=now, lifted_by=lifted.lifted_by) for one in found]
-
-        return await self._database.write(change)
+    async def lift(self, lifted: Sanction, kinds: tuple[SanctionKind, ...], entry: Entry) -> int:
+        """Lift what is in force: one (`lifted.id`), or all of these kinds (no id); return how many."""
+        return await self._database.write(lambda connection: lift(connection, lifted, kinds, entry))
 
     async def export_member(self, member_id: int) -> list[dict[str, Any]]:
         """Return a member's sanctions in all guilds; who imposed them is not theirs to know."""
@@ -88,6 +65,51 @@ class SanctionStore:
             return count
 
         return await self._database.write(change)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A sanction with its audit entry, and by the guild's ladder what so many strikes lead to."""
+
+    sanction: Sanction
+    entry: Entry
+    next: Callable[[int], tuple[Sanction, Entry] | None] = lambda _strikes: None
+
+
+def impose(connection: sa.Connection, measure: Measured) -> list[Sanction]:
+    """Keep a sanction and what it leads to, in one transaction; a block beside one that lasts as long is left out."""
+    sanction = measure.sanction
+    member_alone(connection, sanction.member_id)
+    if connection.scalar(sa.select(sanctions.c.id).where(sanctions.c.id == sanction.id)) is not None:
+        return []  # tried again after a lost answer, it is there already
+    kept = [(sanction, measure.entry)]
+    if sanction.kind is SanctionKind.STRIKE:
+        strikes = _strikes(connection, sanction.member_id, sanction.guild_id, sanction.at) + 1
+        led_to = measure.next(strikes)
+        if led_to is not None and not _is_outlasted(connection, led_to[0]):
+            kept.append(led_to)
+    for one, entry in kept:
+        connection.execute(sanctions.insert(), _row(one))
+        append(connection, entry)
+    return [one for one, _ in kept]
+
+
+def lift(connection: sa.Connection, lifted: Sanction, kinds: tuple[SanctionKind, ...], entry: Entry) -> int:
+    """Lift what is in force, inside another change; return how many."""
+    now = lifted.lifted_at or 0.0
+    whose = (sanctions.c.member_id == lifted.member_id, sanctions.c.guild_id == lifted.guild_id)
+    which = [sanctions.c.kind.in_(kinds), *([sanctions.c.id == lifted.id] if lifted.id else [])]
+    change = sanctions.update().where(*whose, *which, *_in_force(now))
+    count = connection.execute(change.values(lifted_at=now, lifted_by=lifted.lifted_by)).rowcount
+    if count:
+        append(connection, entry)
+    return count
+
+
+def _is_outlasted(connection: sa.Connection, sanction: Sanction) -> bool:
+    there = connection.execute(_blocks(sanction.member_id, (sanction.guild_id,), sanction.at)).all()
+    until = sanction.expires_at or float("inf")
+    return any((row.expires_at or float("inf")) >= until for row in there)
 
 
 def member_alone(connection: sa.Connection, member_id: int) -> None:

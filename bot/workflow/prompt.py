@@ -52,6 +52,14 @@ class Prompt:
         return self.parts[0][0]
 
 
+_WEIGHT = re.compile(r":\s*-?[\d.]+\s*(?=[)\]}])")
+
+
+def unweighted(text: str) -> str:
+    """Return a prompt as it reads without weights and brackets: `(na:1.1)ked` is `naked`."""
+    return re.sub(r"[()\[\]{}]", "", _WEIGHT.sub("", text))
+
+
 def parse_prompt(text: str) -> Prompt:
     """Take a prompt apart.
 

@@ -81,18 +81,27 @@ async def test_retention_shortens_the_chain_from_the_front(trail: AuditStore) ->
 
 
 async def test_erased_people_leave_a_whole_chain(trail: AuditStore, database: Database) -> None:
-    """A member's id, and what was written about them, is nowhere any more; others stay; the chain verifies."""
-    await trail.add(entry(20, actor_id=8, target_id=9, reason="theirs"))
+    """What was done to a member, and what they asked for, is nowhere any more; others stay; the chain verifies."""
+    await trail.add(Entry(guild_id=1, act=Act.ASKED, at=2.0, actor_id=8, facts={"prompt": "a secret"}))
     assert await trail.erase_member(8) == 8
     assert await trail.verify(1) == (7, None)
     links = await trail.find(Wanted(guild_id=1))
-    assert {link.values["target_id"] for link in links[1:]} == {None}
+    assert {link.values["target_id"] for link in links} == {None}
     assert {link.values["reason"] for link in links[1:]} == {None}
     assert {link.values["actor_id"] for link in links[1:]} == {7}
-    assert (links[0].values["actor_id"], links[0].values["target_id"], links[0].values["reason"]) == (None, 9, "theirs")
+    assert links[0].values["actor_id"] is None
     rows = await database.read(lambda one: str(one.execute(sa.select(audit)).all()))
-    assert "a fox 0" not in rows
+    assert "a fox" not in rows
+    assert "a secret" not in rows
     assert await trail.export_member(8) == []
+
+
+async def test_moderators_do_not_erase_what_they_did(trail: AuditStore) -> None:
+    """Who struck somebody stays named for it, whatever they erase of themselves."""
+    await trail.erase_member(7)
+    links = await trail.find(Wanted(guild_id=1))
+    assert {(link.values["actor_id"], link.values["reason"] is None) for link in links} == {(7, False)}
+    assert await trail.verify(1) == (6, None)
 
 
 async def test_what_a_member_gets_of_it(trail: AuditStore) -> None:
