@@ -304,6 +304,8 @@ async def test_quotas_count_and_are_given_back(slow_sandbox: Sandbox) -> None:
     await decides(slow_sandbox, member_quota="2")
     max_ = Person(slow_sandbox, "max")
     sent = [await max_.says("imagine", prompt=f"fox {number}") for number in range(2)]
+    for one in sent:
+        await max_.until(lambda message: bool(message.components), one)
     refused = await max_.says("imagine", prompt="one more")
     await max_.until(lambda one: "more than what you may spend" in one.content, refused)
     told = await max_.until(lambda one: "Left: 0.0 of 2" in one.content, await max_.says("quota"))
