@@ -17,8 +17,8 @@ from bot.model.guild import EVERYWHERE
 from bot.moderation import policy
 from bot.moderation.sanctions import Order
 from bot.replies.cards import Action
-from tests.cogs.checks import SPARED, Watch, admitted, kept_out, listed
-from tests.cogs.doors import Entry, House, entries, opened, strays
+from tests.cogs.checks import SPARED, Watch, admitted, kept_out, listed, strays
+from tests.cogs.doors import Entry, House, entries, opened
 from tests.cogs.furniture import decide, furnish
 from tests.cogs.test_cogs import SyncedBot
 from tests.fakes import desk_services
