@@ -1,5 +1,6 @@
 """What has to be true of every way in: each check returns what is wrong, way by way; nothing if all is well."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -80,18 +81,18 @@ async def kept_out(
     spared: Collection[str] = (),
     direct: bool = False,
 ) -> list[str]:
-    """Find the ways on which somebody is not refused with these words (None: whichever), or something happens."""
+    """Find the ways on which somebody is not refused with these words (None: a bug's), or something happens."""
     faults: list[str] = []
-    refusal = text(key, "en-US") if key is not None else None
+    refusal = text(key or "failure.bug", "en-US", reference="######")
     before = await house.state()
     for entry in found:
         said = words(await house.send(entry, actor, direct=direct))
-        refused = said == "" if entry.kind == "complete" else said == refusal
+        refused = said == "" if entry.kind == "complete" else re.sub(r"`[0-9A-F]{6}`", "`######`", said) == refusal
         was, before = before, await house.state()
         if entry.name in spared:
             faults += [f"{entry.name}: is spared, and yet refused"] if refused else []
             continue
-        if refusal is not None and not refused:
+        if not refused:
             faults.append(f"{entry.name}: says {said[:80]!r}")
         if before != was:
             faults.append(f"{entry.name}: changes something")
