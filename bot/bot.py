@@ -45,7 +45,12 @@ class EaselTree(app_commands.CommandTree["EaselBot"]):
         """Let in whom the gate lets in; and its task is ours from now on."""
         self.client.own_task()
         command = interaction.command
-        return await self.client.admits(interaction, spared=bool(command and command.extras.get("spared")))
+        try:
+            return await self.client.admits(interaction, spared=bool(command and command.extras.get("spared")))
+        except Exception as fault:  # noqa: BLE001 - discord.py would drop it, and the member would wait for an answer
+            if interaction.type is not discord.InteractionType.autocomplete:
+                await answer_fault(interaction, fault)
+            return False
 
     async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
         """Tell the member what is expected in plain words, and of a bug its number."""

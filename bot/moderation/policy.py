@@ -104,7 +104,10 @@ class Gate:
     async def _welcome(self, ask: Ask, member_id: int, guild_id: int | None, standing: Standing) -> Verdict:
         if guild_id is None:
             return Refuse(key="refused.guild_only")
-        settings = await self._guilds.settings(guild_id)
+        policy = await self._guilds.policy(guild_id)
+        settings = policy.settings
+        if policy.unreadable:
+            return Refuse(key="refused.setting_unreadable", facts={"names": ", ".join(policy.unreadable)})
         refusal = _place(settings, standing) or _age(settings, standing)
         if refusal is None and settings.templates and ask.template not in settings.templates:
             refusal = Refuse(key="refused.template_not_here", facts={"template": ask.template})
@@ -184,7 +187,7 @@ class Gate:
         return await _closed(self._finished(job, made, texts), FINISHED_S, Refuse(key="failure.unjudged"))
 
     async def _finished(self, job: Job, made: Sequence[tuple[str, bytes]], texts: Sequence[str]) -> Verdict:
-        policy = await self._guilds.policy(job.request.guild_id or 0)
+        policy = await self._readable(job.request.guild_id)
         settings = policy.settings
         if await self._sanctions.block(job.request.member_id, job.request.guild_id or 0):
             return Refuse(key="failure.blocked")  # kept out since it was asked for
@@ -212,7 +215,7 @@ class Gate:
         return await _closed(self._preview(job, picture), PREVIEW_S, None)
 
     async def _preview(self, job: Job, picture: bytes) -> bytes | None:
-        settings = await self._guilds.settings(job.request.guild_id or 0)
+        settings = (await self._readable(job.request.guild_id)).settings
         if settings.previews == "off" or _held(job, settings, 0.0, ()) is not None or settings.spoilers == "all":
             return None
         if settings.previews == "blurred":
@@ -225,9 +228,16 @@ class Gate:
         """Tell whether a job's pictures may say how they were made."""
 
         async def work() -> bool:
-            return (await self._guilds.settings(job.request.guild_id or 0)).metadata
+            return (await self._readable(job.request.guild_id)).settings.metadata
 
         return await _closed(work(), REQUEST_S, refusal=False)
+
+    async def _readable(self, guild_id: int | None) -> Policy:
+        """Return what a guild decided; raise if a part of it cannot be read, which no default can stand for."""
+        policy = await self._guilds.policy(guild_id or 0)
+        if policy.unreadable:
+            raise ValueError(f"unreadable settings: {policy.unreadable}")
+        return policy
 
     async def _score(self, settings: GuildSettings, files: Sequence[tuple[str, bytes]], *, adult: bool) -> float:
         """Return the worst score of files; 0 where nothing is judged."""

@@ -35,6 +35,8 @@ class Policy:
 
     settings: GuildSettings
     lists: WordLists
+    unreadable: tuple[str, ...] = ()
+    """Settings that are stored and cannot be read: the defaults in their place are not what the guild decided."""
 
 
 class GuildStore:
@@ -70,7 +72,8 @@ class GuildStore:
             listed = connection.execute(
                 words.select().where(words.c.guild_id.in_((guild_id, EVERYWHERE))).order_by(words.c.text)
             ).all()
-            return Policy(settings=_settings(stored), lists=_lists(listed))
+            settings, unreadable = _settings(stored)
+            return Policy(settings=settings, lists=_lists(listed), unreadable=unreadable)
 
         policy = await self._database.read(question)
         self._known[guild_id] = policy.settings
@@ -135,8 +138,10 @@ def entry_of(guild_id: int, act: Act, at: float, actor_id: int, **facts: str) ->
     return Entry(guild_id=guild_id, act=act, at=at, actor_id=actor_id, facts=facts)
 
 
-def _settings(rows: Any) -> GuildSettings:
+def _settings(rows: Any) -> tuple[GuildSettings, tuple[str, ...]]:
+    """Return settings as they are stored, and the keys of those that cannot be read."""
     known: dict[str, Any] = {}
+    unreadable: list[str] = []
     for row in rows:
         if (setting := SETTINGS.get(row.key)) is None:
             continue  # of a newer version
@@ -144,7 +149,8 @@ def _settings(rows: Any) -> GuildSettings:
             known[row.key] = read_value(setting, row.value)
         except RequestError:
             log.exception("guild.setting_unreadable", guild=row.guild_id, key=row.key)
-    return GuildSettings(**known)
+            unreadable.append(row.key)
+    return GuildSettings(**known), tuple(unreadable)
 
 
 def _lists(rows: Any) -> WordLists:

@@ -24,7 +24,7 @@ from simcord.enums import InteractionType
 from simcord.results import InteractionResult
 
 from bot.bot import EaselBot
-from bot.model.case import CHOICES, CaseKind, Decision
+from bot.model.case import CHOICES, CaseKind
 from bot.replies.buttons import CaseButton, JobButton
 from bot.replies.cards import Action
 from bot.store.tables import metadata
@@ -100,22 +100,6 @@ def _fitting(pattern: re.Pattern[str]) -> str:
     return find(from_regex(pattern, fullmatch=True), lambda _: True, settings=_ANY)
 
 
-def strays(bot: EaselBot, dialogs: Sequence[Entry]) -> list[str]:
-    """Return ways in that are none of those in `entries`, and buttons and dialogs that do not fit together."""
-    heard = [(name, one) for name, listeners in bot.extra_events.items() for one in listeners]
-    stray = [f"listener {name}" for name, one in heard if not one.__module__.startswith("simcord.")]
-    stray += [f"prefix command {one.name}" for one in bot.commands]
-    stray += [f"view {type(one).__name__}" for one in bot.persistent_views]
-    stray += [f"button {one} does nothing" for one in Action if one not in bot.presses]
-    stray += [f"button {one} has no id" for one in Action if JobButton(one, JOB).custom_id not in set(buttons(bot))]
-    stray += ["case buttons do nothing"] if bot._decide is None else []
-    stray += [f"button {one} is under no case" for one in set(Decision).difference(*CHOICES.values())]
-    names = {one.name.split(":")[1] if one.name.startswith("easel:") else one.name for one in dialogs}
-    stray += [f"dialog {name} is not of the bot's table" for name in names - set(bot.dialogs)]
-    stray += [f"nothing opens dialog {name}" for name in set(bot.dialogs) - names]
-    return stray
-
-
 @dataclass
 class House:
     """A guild with what its people use, and the wire to the bot."""
@@ -137,13 +121,16 @@ class House:
 
     def put_card(self) -> None:
         """Post a message with every button that there is."""
-        ids = list(buttons(self.bot))
+        self.card = self.posted(list(buttons(self.bot)))
+
+    def posted(self, ids: Sequence[str]) -> Any:
+        """Return a new message of the bot's, with buttons of these ids."""
         rows = [
             {"type": 1, "components": [{"type": 2, "style": 1, "label": one[-20:], "custom_id": one} for one in row]}
             for row in (ids[start : start + 5] for start in range(0, len(ids), 5))
         ]
         backend = self.env.backend
-        self.card = backend.create_message(self.channel.id, backend.bot_user.id, "a card", components=rows)
+        return backend.create_message(self.channel.id, backend.bot_user.id, "a card", components=rows)
 
     def another(self, name: str, **permissions: bool) -> Any:
         """Return another member, with a role of these permissions."""
@@ -172,8 +159,9 @@ class House:
             data=self._data(entry, actor.user if direct else actor, channel, typed or {}),
         )
         if entry.kind == "button":
-            payload["message"] = dict(serializers.message_payload(backend, self.card))
-            record.source_message_id = self.card.id
+            card = self.card if entry.name in str(self.card.components) else self.posted([entry.name])
+            payload["message"] = dict(serializers.message_payload(backend, card))
+            record.source_message_id = card.id
         backend.emit("INTERACTION_CREATE", payload)
         await self.env.settle(idle=0.001)
         if self.patience_s:
@@ -216,7 +204,7 @@ class House:
         options: list[dict[str, Any]] = []
         for option in entry.options:
             if option["name"] == focus or option.get("required") or option["name"] in typed:
-                value = self._value(option, typed.get(option["name"]))
+                value = self._value(option, typed.get(option["name"], "" if option["name"] == focus else None))
                 value = self._sent(option, value, actor, channel, resolved)
                 focused = {"focused": True} if option["name"] == focus else {}
                 options.append({"name": option["name"], "type": option["type"], "value": value, **focused})
