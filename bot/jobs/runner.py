@@ -160,6 +160,8 @@ class JobRunner:
         if not mine and not await self._store.move(job.id, job.attempt, JobState.ASSIGNED, JobState.RUNNING):
             return None
         self._on_step(replace(job, state=JobState.RUNNING))
+        if not resumed and isinstance(verdict := await self._gate.begins(job), Refuse):
+            return await self._refused_by_gate(job, cards, verdict)
         files = await place_files(server.client, template, job.request, self._uploads)
         graph = build(template, job.request, server.node_list, job_id=job.id, files=files)
         made_by = recipe(template, job.request, graph)
@@ -196,10 +198,8 @@ class JobRunner:
         """Take what was made through the gate, and on to where its verdict says."""
         verdict = await self._gate.finished(job, made, _texts(results))
         match verdict:
-            case Refuse(key=key):
-                if key == "failure.blocked":
-                    return await self._fail(job, cards, Failure(code=FailureCode.BLOCKED), JobState.REFUSED)
-                return await self._fail(job, cards, Failure(code=FailureCode.UNJUDGED))
+            case Refuse():
+                return await self._refused_by_gate(job, cards, verdict)
             case Hold(reason=reason, spoiler=spoiler):
                 kept = [replace(one, data=data) for one, (_, data) in zip(results, made, strict=True)]
                 if await self._store.made(job, kept, run.run_s, run.recipe, spoiler=spoiler, held=reason):
@@ -215,6 +215,12 @@ class JobRunner:
                 return await self._packed(made_now, cards, made, time.time() - run.began)
             case _:
                 assert_never(verdict)
+
+    async def _refused_by_gate(self, job: Job, cards: CardMaker, verdict: Refuse) -> Card | None:
+        """End a job that broke a rule, or that could not be judged: the second is nobody's fault, and costs nothing."""
+        if verdict.key == "failure.blocked":
+            return await self._fail(job, cards, Failure(code=FailureCode.BLOCKED), JobState.REFUSED)
+        return await self._fail(job, cards, Failure(code=FailureCode.UNJUDGED))
 
     async def _packed(
         self, job: Job, cards: CardMaker, made: Sequence[tuple[str, bytes]], elapsed_s: float

@@ -104,8 +104,13 @@ class Memory:
         if setting.kind is not Kind.SPAN:
             raise ValueError("only spans limit time")
         stored = await self._guilds.with_setting(key)
-        spans = {guild_id: read_value(setting, value) for guild_id, value in stored.items() if guild_id != EVERYWHERE}
-        return {guild_id: span for guild_id, span in spans.items() if span}
+        spans: dict[int, float] = {}
+        for guild_id, value in stored.items():
+            try:
+                spans[guild_id] = read_value(setting, value)
+            except RequestError:  # of one guild; the others' are kept to
+                log.exception("retention.unreadable", guild=guild_id, key=key)
+        return {guild_id: span for guild_id, span in spans.items() if span and guild_id != EVERYWHERE}
 
 
 def _with_text_ids(value: Any) -> Any:

@@ -182,6 +182,22 @@ class Gate:
 
     # What was made
 
+    async def begins(self, job: Job) -> Verdict:
+        """Judge once more what was asked for, before a machine gets it: lists and people may have changed meanwhile."""
+        return await _closed(self._begins(job), FINISHED_S, Refuse(key="failure.unjudged"))
+
+    async def _begins(self, job: Job) -> Verdict:
+        request = job.request
+        policy = await self._readable(request.guild_id)
+        asked = [request.prompt, *(str(value) for value in request.values.values())]
+        asked += [request.negative] if request.negative and policy.settings.check_negative else []
+        words = await self.texts(policy, asked)
+        blocked = await self._sanctions.block(request.member_id, request.guild_id or 0)
+        if blocked or (words and words[0].mode is not WordMode.HOLD):
+            await self._note(Act.BLOCKED, request.member_id, request.guild_id or 0, rule="words" if words else "block")
+            return Refuse(key="failure.blocked")
+        return Allow()
+
     async def finished(self, job: Job, made: Sequence[tuple[str, bytes]], texts: Sequence[str] = ()) -> Verdict:
         """Judge what a job has made: every picture, frames of every video, every text. The worst one counts."""
         return await _closed(self._finished(job, made, texts), FINISHED_S, Refuse(key="failure.unjudged"))

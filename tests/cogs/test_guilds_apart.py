@@ -162,9 +162,9 @@ def _button(monkeypatch: pytest.MonkeyPatch) -> None:
 def _decision(monkeypatch: pytest.MonkeyPatch) -> None:
     decide_ = case_store.decide
 
-    def decided(connection: sa.Connection, about: Any, release: Any) -> Any:
+    def decided(connection: sa.Connection, about: Any, *more: Any) -> Any:
         found = connection.scalar(sa.select(cases.c.guild_id).where(cases.c.number == about.number))
-        return decide_(connection, replace(about, guild_id=found or about.guild_id), release)
+        return decide_(connection, replace(about, guild_id=found or about.guild_id), *more)
 
     monkeypatch.setattr(case_store, "decide", decided)
 
@@ -213,7 +213,10 @@ HOLES: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], set[str]]] = {
     "queue": (_queue, {"queue", "cancel", "Report picture"}),
     "typing": (_queue, {"cancel.request"}),
     "button": (_button, {f"easel:{action}:{JOB}" for action in ("again", "delete", "cancel")}),
-    "decision": (_decision, {"easel:case:approve:1", "easel:case:removeban:2", "easel:case:grant:3"}),
+    "decision": (
+        lambda patch: (_case(patch), _decision(patch))[0],
+        {"easel:case:approve:1", "easel:case:removeban:2", "easel:case:grant:3"},
+    ),
     "record": (_record, {"mod record", "Member record"}),
     "strike": (_strike, {"mod pardon"}),
     "audit": (_audit, {"mod audit"}),

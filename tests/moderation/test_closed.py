@@ -66,6 +66,7 @@ DOORS: Mapping[str, tuple[Callable[[Gate], Awaitable[Any]], Any]] = {
     "welcome": (lambda gate: gate.welcome(ASK, MEMBER, GUILD, STANDING), Refuse(key="refused.check_failed")),
     "request": (lambda gate: gate.request(ASK, MEMBER, GUILD, STANDING), Refuse(key="refused.check_failed")),
     "text": (lambda gate: gate.text("a fox", GUILD), Refuse(key="refused.check_failed")),
+    "begins": (lambda gate: gate.begins(_job()), Refuse(key="failure.unjudged")),
     "finished": (lambda gate: gate.finished(_job(), [("a.png", PNG)], ["a fox"]), Refuse(key="failure.unjudged")),
     "preview": (lambda gate: gate.preview(_job(), PNG), None),
     "keeps_metadata": (lambda gate: gate.keeps_metadata(_job()), False),
@@ -93,16 +94,16 @@ def asked(*doors: str, **more: Any) -> Asked:
 ASKED: Mapping[str, Asked] = {
     "_guilds.settings": asked("enter"),
     "_guilds.policy": asked(*DOORS),
-    "_sanctions.block": asked("enter", "welcome", "request"),
+    "_sanctions.block": asked("enter", "welcome", "request", "begins", "finished"),
     "_sanctions.strikes": asked("request", settings={"review": "suspected"}),
     "_sanctions.strike": asked("request", word=WordMode.STRIKE),
-    "_audit.add": asked("request", "finished", word=WordMode.REFUSE),
+    "_audit.add": asked("request", "begins", "finished", word=WordMode.REFUSE),
     "_check.score": asked("request", "finished", "preview"),
     "_pace.allows": asked("enter", hangs=False),
     "worst_score": asked("request", "finished", "preview"),
     "blurred": asked("preview", settings={"previews": "blurred"}),
-    "compiled": asked("request", "text", "finished", hangs=False),
-    "Blocklist.hits": asked("request", "text", "finished"),
+    "compiled": asked("request", "text", "begins", "finished", hangs=False),
+    "Blocklist.hits": asked("request", "text", "begins", "finished"),
 }
 """All that can go wrong in it. `test_the_table_is_whole` reads the gate's source for what is missing here."""
 
@@ -142,7 +143,7 @@ def closed(found: Mapping[str, Any]) -> set[str]:
 async def test_nothing_is_closed_when_all_is_well(bench: Bench) -> None:
     """With every question answered, an ordinary request passes every door."""
     found = await answers(bench.gate)
-    assert found == dict.fromkeys(("enter", "welcome", "request", "text", "finished"), Allow()) | {
+    assert found == dict.fromkeys(("enter", "welcome", "request", "text", "begins", "finished"), Allow()) | {
         "preview": PNG, "keeps_metadata": True,
     }  # fmt: skip
 
@@ -256,7 +257,7 @@ async def test_a_setting_that_cannot_be_read_is_no_default(bench: Bench) -> None
         found = await answers(bench.gate)
         unreadable = Refuse(key="refused.setting_unreadable", facts={"names": key})
         assert (found["welcome"], found["request"]) == (unreadable, unreadable)
-        assert closed(found) == {"finished", "preview", "keeps_metadata"}
+        assert closed(found) == {"begins", "finished", "preview", "keeps_metadata"}
         assert (found["enter"], found["text"]) == (Allow(), Allow())
         await bench.guilds.set(GUILD, key, None, _entry())
     assert closed(await answers(bench.gate)) == set()

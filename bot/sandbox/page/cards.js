@@ -1,7 +1,8 @@
 import { MESSAGE, USER, menuButton } from "/menus.js";
-import { pickList } from "/page.js";
+import { nameOf, pickList } from "/page.js";
 
 // Messages as elements. Text goes in as text nodes; the only links are to the sandbox's own files.
+
 
 const MARKS = [
   ["**", "strong"],
@@ -43,6 +44,13 @@ export function inline(text) {
       at += 2;
       continue;
     }
+    const found = /^<(?:t:(\d+)(?::[tTdDfFR])?|(#|@&?)(\d+))>/.exec(text.slice(at));
+    if (found) {
+      flush();
+      parts.push(element("span", "mention", found[1] ? moment(Number(found[1])) : `${found[2][0]}${nameOf(found[2], found[3]) ?? found[3]}`));
+      at += found[0].length;
+      continue;
+    }
     const mark = MARKS.find(([sign]) => text.startsWith(sign, at));
     const end = mark ? closing(text, mark[0], at + mark[0].length) : -1;
     if (end > 0) {
@@ -58,6 +66,11 @@ export function inline(text) {
   }
   flush();
   return parts;
+}
+
+// A moment as Discord shows it, without counting on.
+function moment(seconds) {
+  return new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
 function closing(text, sign, from) {

@@ -33,6 +33,12 @@ export function notice(words) {
 }
 
 export const commandsHere = () => state.commands[state.channel] ?? [];
+// What Discord shows for <@id>, <#id> and <@&id>.
+export function nameOf(sign, id) {
+  if (sign === "#") return state.channels.find((one) => one.id === id)?.name;
+  if (sign === "@") return state.people.find((one) => one.id === id)?.display;
+  return state.guilds.flatMap((one) => one.roles).find((one) => one.id === id)?.name;
+}
 export const localeOf = () => state.people.find((one) => one.id === state.person)?.locale ?? "en-US";
 export const local = (thing, what) => thing[`${what}_localizations`]?.[localeOf()] ?? thing[what];
 
