@@ -212,7 +212,7 @@ async def test_a_reported_picture_is_removed(guarded: Sandbox, max_: Person) -> 
     message = await max_.picture(sent)
     haruka, noa = Person(guarded, "haruka"), Person(guarded, "noa")
     opened = await haruka.presses(message, "report")
-    thanks = await haruka.fills(opened, {"reason": "not nice"})
+    thanks = await haruka.fills(opened, {"reason": "not nice @everyone <@&1>"})
     await haruka.until(lambda one: "ありがとう" in one.content, thanks)
     again = await noa.fills(await noa.uses("Report picture", message), {})
     await noa.until(lambda one: "Thank you" in one.content, again)
@@ -220,6 +220,7 @@ async def test_a_reported_picture_is_removed(guarded: Sandbox, max_: Person) -> 
     case = posts(guarded, "reports")[0]
     assert case.attachments[0]["filename"].startswith("SPOILER_")
     assert "not nice" in case.content
+    assert case.pings == []
     assert len(posts(guarded, "reports")) == 1
 
     await Person(guarded, "mina", "reports").presses(case, "remove")
@@ -365,3 +366,14 @@ async def test_no_request_slips_in_beside_a_ban(slow_sandbox: Sandbox) -> None:
     await mina.until(lambda one: "kept out" in one.content, banned)
     for one in sent:
         await max_.until(lambda message: "Cancelled" in message.content or "cannot use" in message.content, one)
+
+
+async def test_logs_hold_no_prompt(sandbox: Sandbox, max_: Person, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is asked for is in no line of the log, refused or made."""
+    await lists(sandbox, "unspeakable")
+    refused = await max_.says("imagine", prompt="an unspeakable unheardof thing")
+    await max_.until(lambda one: "rules do not allow" in one.content, refused)
+    await max_.picture(await max_.says("imagine", prompt="an unheardof harbour"))
+    out = capsys.readouterr()
+    assert "job.done" in out.out
+    assert "unheardof" not in out.out + out.err
