@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 import stamina
 
@@ -20,6 +21,9 @@ from tests.person import Person
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
 FAST = Pace(step_s=0.002, load=0.0)
+
+hypothesis.settings.register_profile("easel", deadline=None)  # a slow machine is no fault
+hypothesis.settings.load_profile("easel")
 
 
 @pytest.fixture(autouse=True)
