@@ -88,8 +88,10 @@ class GuildSettingsCog(
             keys.append("no_check")
         channel = guild.get_channel(value) if guild is not None and setting.kind is Kind.CHANNEL else None
         if guild is not None and channel is not None:
-            mine = channel.permissions_for(guild.me)
-            if not (mine.view_channel and mine.send_messages and mine.attach_files):
+            user = interaction.client.user
+            me = guild.get_member(user.id) if user is not None else None
+            mine = channel.permissions_for(me) if me is not None else None
+            if mine is not None and not (mine.view_channel and mine.send_messages and mine.attach_files):
                 keys.append("unseen_channel")
             if channel.permissions_for(guild.default_role).view_channel:
                 keys.append("public_channel")
