@@ -1,10 +1,13 @@
 """What the issue asks of the queue, in the short simulation: deterministic, and not timed."""
 
+import pytest
+
 from tests.benchmarks.community import simulate
 from tests.benchmarks.community_plot import draw_plot
 from tests.benchmarks.community_table import table
 
 
+@pytest.mark.timeout(600)  # a minute of computing on a quiet machine, and it says nothing of time
 def test_the_targets_of_the_issue_hold_in_a_weekend() -> None:
     """Half as much again at peak, loads for a tenth of the jobs, a fifth of the light members' wait in a flood."""
     rows = simulate(quick=True)
