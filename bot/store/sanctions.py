@@ -13,6 +13,8 @@ from bot.store.database import Database
 from bot.store.tables import sanctions
 
 _BLOCKS = (SanctionKind.TIMEOUT, SanctionKind.BAN)
+AT_ONCE_S = 60.0
+"""Seconds by which a block may last longer than another and still be the same: of a burst, one is enough."""
 
 
 class SanctionStore:
@@ -108,7 +110,7 @@ def lift(connection: sa.Connection, lifted: Sanction, kinds: tuple[SanctionKind,
 
 def _is_outlasted(connection: sa.Connection, sanction: Sanction) -> bool:
     there = connection.execute(_blocks(sanction.member_id, (sanction.guild_id,), sanction.at)).all()
-    until = sanction.expires_at or float("inf")
+    until = (sanction.expires_at or float("inf")) - AT_ONCE_S
     return any((row.expires_at or float("inf")) >= until for row in there)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.workflow.prompt import Lora, PromptFault, parse_prompt
+from bot.workflow.prompt import Lora, PromptFault, parse_prompt, unweighted
 
 PLAIN = st.text().filter(lambda text: "<" not in text and "BREAK" not in text and "AND" not in text)
 
@@ -73,3 +73,8 @@ def test_embeddings() -> None:
     """Names after embedding: are found wherever they stand."""
     found = parse_prompt("embedding:easynegative, (embedding:bad/hands:1.2) embedding:x.pt")
     assert found.embeddings == ("easynegative", "bad/hands", "x.pt")
+
+
+def test_weights_and_brackets_hide_nothing() -> None:
+    """Read without its weights, a word that they cut in pieces is whole again."""
+    assert unweighted("(na:1.1)ked [n(a:1)k{e:-0.5}d]") == "naked naked"
