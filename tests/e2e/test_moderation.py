@@ -39,7 +39,7 @@ def posts(sandbox: Sandbox, channel: str) -> list[Message]:
     return [
         message
         for message in sandbox.discord.world.messages.values()
-        if message.channel_id == own and not message.deleted
+        if message.channel_id == own and not message.deleted and message.only_for is None
     ]
 
 
@@ -382,3 +382,14 @@ async def test_logs_hold_no_prompt(sandbox: Sandbox, max_: Person, capsys: pytes
 
     await eventually(done, "the log does not tell of the end")
     assert "unheardof" not in "".join(said)
+
+
+async def test_nobody_judges_themselves(guarded: Sandbox) -> None:
+    """A moderator's own held picture waits for another one."""
+    mina = Person(guarded, "mina")
+    sent = await held(mina)
+    own = await Person(guarded, "mina", "review").presses(await case_post(guarded), "approve")
+    await eventually(lambda: "about yourself" in "".join(whispers(guarded, own)), "nobody tells")
+    assert mina.reply(sent).attachments == []
+    await Person(guarded, "olive", "review").presses(await case_post(guarded), "approve")
+    await mina.picture(sent)
