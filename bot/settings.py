@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     picture_check: Literal["none", "nudenet", "http"] = "none"
     picture_check_url: str | None = Field(default=None, repr=False, validate_default=True)
     picture_check_headers: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict[str, str], repr=False)
+    prompt_helper_url: str | None = None
+    prompt_helper_key: SecretStr | None = None
+    prompt_helper_model: str | None = Field(default=None, validate_default=True)
     http_host: str = "127.0.0.1"
     http_port: int | None = Field(default=None, ge=1, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -186,6 +189,28 @@ class Settings(BaseSettings):
         if reason is not None:
             raise ValueError(reason)
         return url
+
+    @field_validator("prompt_helper_url")
+    @classmethod
+    def _helper(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        if urlsplit(_http_address(url)).username is not None or set("?#") & set(url):
+            raise ValueError("must be the base address alone: no password, no ?…; a key goes into PROMPT_HELPER_KEY")
+        return url.rstrip("/")
+
+    @field_validator("prompt_helper_key")
+    @classmethod
+    def _header(cls, key: SecretStr | None) -> SecretStr | None:
+        _printable({"key": key.get_secret_value() if key else ""})
+        return key
+
+    @field_validator("prompt_helper_model")
+    @classmethod
+    def _asked(cls, model: str | None, others: ValidationInfo) -> str | None:
+        if not (model or "").strip() and others.data.get("prompt_helper_url"):
+            raise ValueError("must name the model to ask where PROMPT_HELPER_URL is set")
+        return model
 
     @field_validator("discord_gateway_url")
     @classmethod
@@ -243,8 +268,8 @@ class Settings(BaseSettings):
         headers = [value for server in self.comfyui_servers for value in server.headers.values()]
         headers += self.picture_check_headers.values()
         headers += [word for server in self.comfyui_servers if (word := urlsplit(server.url).password)]
-        stored = [self.database_url.get_secret_value()] if self.database_url else []
-        return [self.discord_token.get_secret_value(), *stored, *headers]
+        optional = [one.get_secret_value() for one in (self.database_url, self.prompt_helper_key) if one]
+        return [self.discord_token.get_secret_value(), *optional, *headers]
 
     def token(self) -> str:
         """Return the bot token.

@@ -51,6 +51,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
                 "ROLE_",
                 "RETENTION_",
                 "PICTURE_",
+                "PROMPT_",
             )
         ):
             monkeypatch.delenv(name)

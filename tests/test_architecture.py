@@ -10,7 +10,7 @@ LAYERS = (
     {"bot.__init__", "bot.errors"},
     {"bot.model"},
     {"bot.settings", "bot.logs", "bot.metrics"},
-    {"bot.comfy", "bot.delivery", "bot.store"},
+    {"bot.comfy", "bot.delivery", "bot.enhancer", "bot.store"},
     {"bot.workflow", "bot.replies"},
     {"bot.moderation"},
     {"bot.jobs"},

@@ -66,6 +66,12 @@ def test_defaults_need_nothing() -> None:
         ("PICTURE_CHECK_HEADERS", '["a"]', "dictionary"),
         ("PICTURE_CHECK_HEADERS", '{"a": 7}', "string"),
         ("PICTURE_CHECK_HEADERS", '{"a": "b\\nc"}', "single lines"),
+        ("PROMPT_HELPER_URL", "ollama:11434", "http://"),
+        ("PROMPT_HELPER_URL", "ftp://h/v1", "http://"),
+        ("PROMPT_HELPER_URL", "http://me:pw@h/v1", "PROMPT_HELPER_KEY"),
+        ("PROMPT_HELPER_URL", "http://h/v1?key=pw", "PROMPT_HELPER_KEY"),
+        ("PROMPT_HELPER_URL", "http://h/v1?", "base address"),
+        ("PROMPT_HELPER_KEY", "a\nb", "single lines"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -115,6 +121,26 @@ def test_a_classifiers_headers_stay_secret(monkeypatch: pytest.MonkeyPatch) -> N
     assert "Bearer headsecret" in settings.secrets
     for value in ('{"Authorization": "headsecret\\n"}', '{"Authorization": ["headsecret"]}', '{"A": headsecret}'):
         assert "headsecret" not in " ".join(faults(monkeypatch, PICTURE_CHECK_HEADERS=value))
+
+
+def test_a_prompt_helper_needs_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address without a model is one line that names the model; without an address, no model is asked for."""
+    (line,) = faults(monkeypatch, PROMPT_HELPER_URL="http://127.0.0.1:11434/v1/")
+    assert line.startswith("PROMPT_HELPER_MODEL: must name")
+    monkeypatch.setenv("PROMPT_HELPER_MODEL", "llama3.2")
+    settings = load_settings()
+    assert (settings.prompt_helper_url, settings.prompt_helper_model) == ("http://127.0.0.1:11434/v1", "llama3.2")
+    monkeypatch.delenv("PROMPT_HELPER_URL")
+    assert load_settings().prompt_helper_url is None
+
+
+def test_a_prompt_helpers_key_stays_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is in neither repr nor a fault, and logs know that they may not show it."""
+    monkeypatch.setenv("PROMPT_HELPER_KEY", "helpkey")
+    settings = load_settings()
+    assert "helpkey" not in repr(settings)
+    assert "helpkey" in settings.secrets
+    assert "helpkey" not in " ".join(faults(monkeypatch, PROMPT_HELPER_KEY="helpkey\n.", HTTP_PORT="x"))
 
 
 @pytest.mark.parametrize(
