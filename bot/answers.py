@@ -1,8 +1,9 @@
 """How commands, buttons and dialogs acknowledge and answer; who asks, as far as Discord tells."""
 
-import io
+import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import aiohttp
@@ -14,14 +15,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.errors import EaselError, RequestError, new_reference
 from bot.model.case import Case
 from bot.model.job import ReplyAddress
-from bot.model.request import Standing
+from bot.model.request import Asker, Standing
 from bot.model.verdict import Refuse
 from bot.replies.buttons import case_view
+from bot.replies.cards import Card
 from bot.replies.failures import words_for_bug, words_for_error
-from bot.services import Attachment, Services
+from bot.replies.layout import file_of, layout_of
+from bot.services import Attachment, Owed, Services
 
 log = structlog.get_logger()
 
+_PROMISE_S = 0.25
 _TOKEN_LIFE_S = 15 * 60.0
 _LETTERS = 2000
 NETWORK = (aiohttp.ClientError, OSError, TimeoutError)
@@ -38,6 +42,8 @@ async def acknowledge(
     """
     began = time.monotonic()
     message_id: int | None = None
+    if thinking:
+        await _promise(interaction)
     try:
         async for attempt in stamina.retry_context(on=NETWORK, attempts=3, timeout=2.0, wait_initial=0.05):
             with attempt:
@@ -51,6 +57,22 @@ async def acknowledge(
         log.warning("interaction.acknowledged_before")
     log.info("interaction.acknowledged", ms=round((time.monotonic() - began) * 1000, 1))
     return message_id
+
+
+async def _promise(interaction: discord.Interaction[Any]) -> None:
+    """Write down that we are going to answer: should we die, the next process does. Discord does not wait for it."""
+    owed = Owed(
+        id=interaction.id,
+        application_id=interaction.application_id,
+        token=interaction.token,
+        locale=interaction.locale.value,
+        at=time.time(),
+    )
+    try:
+        async with asyncio.timeout(_PROMISE_S):
+            await services_of(interaction).promises.give(owed)
+    except (TimeoutError, SQLAlchemyError, OSError) as fault:
+        log.warning("interaction.not_promised", fault=type(fault).__name__)
 
 
 def services_of(interaction: discord.Interaction[Any]) -> Services:
@@ -73,7 +95,7 @@ async def acknowledge_reply(interaction: discord.Interaction[Any], *, private: b
         token=interaction.token,
         expires_at=interaction.created_at.timestamp() + _TOKEN_LIFE_S,
         upload_limit=interaction.filesize_limit,
-        locale=interaction.locale.value,
+        locale=interaction.locale.value if ephemeral else guild_locale(interaction),
         ephemeral=ephemeral,
     )
 
@@ -94,6 +116,63 @@ def standing_of(interaction: discord.Interaction[Any]) -> Standing:
         joined_at=joined.timestamp() if joined is not None else None,
         moderator=is_moderator(interaction),
         manager=interaction.permissions.manage_guild,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A file of a message or of an option, fetched when it is wanted."""
+
+    file: discord.Attachment
+
+    @property
+    def filename(self) -> str:
+        """Its name."""
+        return self.file.filename
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.file.size
+
+    async def read(self) -> bytes:
+        """Fetch it from Discord.
+
+        Raises:
+            RequestError: it cannot be had.
+        """
+        try:
+            return await self.file.read()
+        except (discord.HTTPException, *NETWORK) as fault:
+            raise RequestError("refused.not_fetched") from fault
+
+
+def shown_by(message: discord.Message | None) -> list[Brought]:
+    """Return the files of a message."""
+    return [Brought(file) for file in message.attachments] if message is not None else []
+
+
+def asker_of(interaction: discord.Interaction[Any]) -> Asker:
+    """Return whose request an interaction makes, and where."""
+    return Asker(
+        member_id=interaction.user.id,
+        guild_id=interaction.guild_id,
+        channel_id=interaction.channel_id or 0,
+        locale=interaction.locale.value,
+        guild_locale=guild_locale(interaction),
+    )
+
+
+def seen_channels(interaction: discord.Interaction[Any]) -> frozenset[int]:
+    """Return the channels and open threads of the guild that a member can read; one that is not known is not."""
+    guild, member = interaction.guild, interaction.user
+    if guild is None or not isinstance(member, discord.Member):
+        return frozenset()
+    threads = [one for one in guild.threads if not one.is_private()]
+    return frozenset(
+        one.id
+        for one in (*guild.channels, *threads)
+        if (may := one.permissions_for(member)).view_channel and may.read_message_history
     )
 
 
@@ -153,20 +232,23 @@ async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) 
         age = (discord.utils.utcnow() - interaction.created_at).total_seconds()
         log.warning("interaction.lost", code=fault.code, age_s=round(age, 2))
         return
+    try:
+        await answer(interaction, await fault_words(interaction, fault))
+    except (discord.HTTPException, *NETWORK) as unheard:
+        log.warning("interaction.unanswered", fault=type(unheard).__name__)
+
+
+async def fault_words(interaction: discord.Interaction[Any], fault: Exception) -> str:
+    """Return what the member is told of a fault; a bug is logged under the number that they get."""
     locale = interaction.locale.value
     if isinstance(fault, SQLAlchemyError):
         log.error("interaction.store_away", exc_info=fault)
         fault = RequestError("refused.store_away")
     if isinstance(fault, EaselError):
-        words = words_for_error(await _clean(interaction, fault), locale)
-    else:
-        reference = new_reference()
-        log.error("interaction.bug", reference=reference, exc_info=fault)
-        words = words_for_bug(reference, locale)
-    try:
-        await answer(interaction, words)
-    except (discord.HTTPException, *NETWORK) as unheard:
-        log.warning("interaction.unanswered", fault=type(unheard).__name__)
+        return words_for_error(await _clean(interaction, fault), locale)
+    reference = new_reference()
+    log.error("interaction.bug", reference=reference, exc_info=fault)
+    return words_for_bug(reference, locale)
 
 
 async def _clean(interaction: discord.Interaction[Any], fault: EaselError) -> EaselError:
@@ -194,9 +276,18 @@ async def answer_files(
     interaction: discord.Interaction[Any], words: str, files: Sequence[Attachment], *, case: Case | None = None
 ) -> None:
     """Answer with files, and under a case with what can be decided; raises as `answer`."""
-    made = [discord.File(io.BytesIO(one.data), filename=one.filename, spoiler=one.spoiler) for one in files]
+    made = [file_of(one) for one in files]
     view = case_view(case, interaction.locale.value) if case is not None else None
     await interaction.edit_original_response(content=words[:_LETTERS], attachments=made, view=view)
+
+
+async def answer_card(interaction: discord.Interaction[Any], card: Card) -> None:
+    """Answer with a card, in place of what the reply shows; raises as `answer`."""
+    trouble = (*NETWORK, discord.DiscordServerError)
+    async for attempt in stamina.retry_context(on=trouble, attempts=4, timeout=30.0, wait_initial=0.3, wait_max=5):
+        with attempt:
+            files = [file_of(file) for file in card.files]
+            await interaction.edit_original_response(content=None, view=layout_of(card), attachments=files)
 
 
 async def _say(interaction: discord.Interaction[Any], words: str) -> None:

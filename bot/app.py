@@ -2,7 +2,8 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,14 +18,24 @@ from discord.http import Route
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.bot import EaselBot, ShardedBot
+from bot.enhancer import Enhancer
 from bot.errors import SettingsError
 from bot.jobs.admission import Admission, Ranks
 from bot.jobs.crew import Crew, Means
+from bot.jobs.desk import Desk
 from bot.jobs.fleet import Fleet, make_server
+from bot.jobs.follow import Follow
+from bot.jobs.foreign import Foreign
 from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.machines import Machines
+from bot.jobs.pictures import Pictures
+from bot.jobs.recent import RecentPrompts
+from bot.jobs.recipes import Recipes
+from bot.jobs.remix import Remix
+from bot.jobs.rewording import Rewording
 from bot.jobs.scheduler import Limits
+from bot.jobs.viewing import Viewing
 from bot.moderation.bench import Bench, make_bench
 from bot.moderation.images import make_check
 from bot.replies.catalogue import text
@@ -33,7 +44,11 @@ from bot.replies.safe import shown
 from bot.services import Services
 from bot.settings import DISCORD_API, ComfyServer, Settings
 from bot.store.database import POSTGRES_ADVICE, Database, open_database
+from bot.store.drafts import DraftStore
 from bot.store.notes import NoteStore
+from bot.store.promises import PromiseStore
+from bot.store.shelf import ShelfStore
+from bot.store.stats import StatsStore
 from bot.workflow.template import TemplateFault
 
 if TYPE_CHECKING:
@@ -44,6 +59,7 @@ log = structlog.get_logger()
 COMMANDS_NOTE = "commands_hash"
 FAULTS_TOLD, FAULT_LETTERS = 5, 300
 DAY_S = 86_400.0
+PROMISES_S = 60.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 FLEET_S = 2.0
 """Seconds that the commands wait for the first server to answer."""
@@ -69,6 +85,7 @@ class App:
     crew: "Crew | SharedCrew"
     notes: NoteStore
     bench: Bench
+    courier: Courier
     published: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once Discord has the commands."""
     _telling: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"])
@@ -140,17 +157,56 @@ async def build(settings: Settings, *, ready_timeout_s: float = 2.0) -> AsyncGen
         bench = open_bench(settings, database, session, courier)
         stack.push_async_callback(bench.notices.close)
         crew = make_crew(settings, means_of(settings, library, courier, bench), database)
-        bot.services = Services(
-            jobs=crew.desk,
-            library=library,
-            machines=Machines(fleet),
-            intake=Intake(bench.uploads),
-            bench=bench,
-            owner_ids=frozenset(settings.owner_ids),
+        bot.services = make_services(
+            crew.desk, library, bench, database, courier, make_enhancer(settings, session), settings.owner_ids
         )
-        app = App(settings, bot, fleet, library, crew, NoteStore(database), bench)
+        app = App(settings, bot, fleet, library, crew, NoteStore(database), bench, courier)
         stack.push_async_callback(app.close)
         yield app
+
+
+def make_services(
+    desk: Desk,
+    library: Library,
+    bench: Bench,
+    database: Database,
+    courier: Courier,
+    enhancer: Enhancer | None = None,
+    owner_ids: Collection[int] = (),
+) -> Services:
+    """Return what cogs may use."""
+    intake, pictures = Intake(bench.uploads), Pictures(bench.jobs, library.fleet, courier)
+    shelf = ShelfStore(database)
+    recent = RecentPrompts(shelf)
+    desk.on_submit.append(lambda job: recent.note(job.request, job.id))
+    remix = Remix(desk, library, bench.jobs, DraftStore(database), intake, pictures)
+    return Services(
+        jobs=desk,
+        library=library,
+        machines=Machines(library.fleet),
+        intake=intake,
+        bench=bench,
+        follow=Follow(desk, library, bench.jobs, intake, pictures),
+        pictures=pictures,
+        remix=remix,
+        rewording=Rewording(enhancer, bench.gate, desk, remix),
+        foreign=Foreign(desk, library, bench.gate, intake, remix),
+        recipes=Recipes(library, bench.jobs, bench.guilds),
+        viewing=Viewing(shelf, library, pictures, bench.gate, courier),
+        shelf=shelf,
+        stats=StatsStore(database),
+        recent=recent,
+        promises=PromiseStore(database),
+        owner_ids=frozenset(owner_ids),
+    )
+
+
+def make_enhancer(settings: Settings, session: aiohttp.ClientSession) -> Enhancer | None:
+    """Return the prompt helper, if the owner has set one up."""
+    if settings.prompt_helper_url is None or settings.prompt_helper_model is None:
+        return None
+    key = settings.prompt_helper_key.get_secret_value() if settings.prompt_helper_key else None
+    return Enhancer(session, settings.prompt_helper_url, settings.prompt_helper_model, key)
 
 
 def make_bot(settings: Settings, ready_timeout_s: float) -> EaselBot:
@@ -244,6 +300,7 @@ async def run(app: App, *, ready: Callable[[], None] | None = None, work: bool =
             group.create_task(_serve_discord(app, logged_in), name="discord")
             group.create_task(_keep_commands(app), name="commands")
             group.create_task(app.purge(), name="retention")
+            group.create_task(_keep_promises(app, logged_in), name="promises")
     except* SettingsError as refused:
         raise refused.exceptions[0] from None
 
@@ -252,6 +309,18 @@ async def _dispatch(app: App, logged_in: asyncio.Event, *, work: bool) -> None:
     """Run jobs once replies can be edited: what an earlier process left must not end unheard."""
     await logged_in.wait()
     await app.crew.run(work=work)
+
+
+async def _keep_promises(app: App, logged_in: asyncio.Event) -> None:
+    """Answer, once a minute, those whom a process that died has left at "thinking…"."""
+    await logged_in.wait()
+    while True:
+        try:
+            for owed in await app.bot.services.promises.left(time.time()):
+                await app.courier.answer_late(owed.application_id, owed.token, text("refused.restarted", owed.locale))
+        except (SQLAlchemyError, OSError):
+            log.exception("promises.failed")
+        await asyncio.sleep(PROMISES_S)
 
 
 def _once(ready: Callable[[], None]) -> Callable[[], Coroutine[None, None, None]]:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import importlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, cast
 
 import discord
@@ -12,15 +12,16 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 from discord.http import Route
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.answers import NETWORK, answer_fault
 from bot.errors import RequestError
+from bot.filled import Filled, filled_in
 from bot.model.case import Decision
-from bot.model.jsontree import items, obj, text
 from bot.model.verdict import Allow, Refuse
-from bot.replies.buttons import CaseButton, JobButton
-from bot.replies.cards import Action
+from bot.replies.buttons import ITEMS
 from bot.replies.catalogue import CatalogueTranslator
+from bot.replies.press import Action, Press
 from bot.services import Services, Visitor
 
 log = structlog.get_logger()
@@ -29,10 +30,15 @@ log = structlog.get_logger()
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 Interaction: TypeAlias = "discord.Interaction[EaselBot]"
-Press: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
+Pressed: TypeAlias = Callable[[discord.Interaction[Any], Press], Awaitable[None]]
+Pick: TypeAlias = Callable[[discord.Interaction[Any], str, int], Awaitable[None]]
+"""What choosing a picture does: (interaction, the job's id, which of its files)."""
+Turn: TypeAlias = Callable[[discord.Interaction[Any], int], Awaitable[None]]
 Decide: TypeAlias = Callable[[discord.Interaction[Any], Decision, int], Awaitable[None]]
-Submit: TypeAlias = Callable[[discord.Interaction[Any], str, Mapping[str, str]], Awaitable[None]]
-"""What a dialog does: (interaction, the state in its id, what was typed by field)."""
+Submit: TypeAlias = Callable[[discord.Interaction[Any], str, Filled], Awaitable[None]]
+"""What a dialog does: (interaction, the state in its id, what came back)."""
+Take: TypeAlias = Callable[[discord.Interaction[Any], str, str], Awaitable[None]]
+"""What a button of a draft does: (interaction, `run` or `edit`, the draft's id)."""
 
 HANDLERS_S = 2.0
 """Seconds that a stop waits for commands and clicks that are being answered."""
@@ -43,7 +49,7 @@ class EaselTree(app_commands.CommandTree["EaselBot"]):
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         """Let in whom the gate lets in; and its task is ours from now on."""
-        self.client.own_task()
+        self.client.own_task(interaction)
         command = interaction.command
         try:
             return await self.client.admits(interaction, spared=bool(command and command.extras.get("spared")))
@@ -82,13 +88,18 @@ class EaselBot(commands.Bot):
             guild_ready_timeout=ready_timeout_s,
             proxy=proxy,
         )
-        self.presses: dict[Action, Press] = {}
+        self.presses: dict[Action, Pressed] = {}
         self.dialogs: dict[str, Submit] = {}
+        self.books: dict[str, Turn] = {}
+        self._pick: Pick | None = None
+        self._draft: Take | None = None
         self._decide: Decide | None = None
         self._publish: Callable[[], None] = lambda: None
         self.published: tuple[str, ...] = ()
         """Names of the commands that templates have now."""
         self._answering: set[asyncio.Task[Any]] = set()
+        self._forgetting: set[asyncio.Task[None]] = set()
+        self._ended = False
 
     async def setup_hook(self) -> None:
         """Load the cogs and the buttons; nothing here needs the network."""
@@ -97,7 +108,7 @@ class EaselBot(commands.Bot):
         await self.tree.set_translator(CatalogueTranslator())
         for name in cast("tuple[str, ...]", importlib.import_module("cogs").EXTENSIONS):
             await self.load_extension(name)
-        self.add_dynamic_items(JobButton, CaseButton)
+        self.add_dynamic_items(*ITEMS)
 
     def on_publish(self, publish: Callable[[], None]) -> None:
         """Say how templates become commands; a cog's duty."""
@@ -130,13 +141,39 @@ class EaselBot(commands.Bot):
             except (discord.HTTPException, *NETWORK) as fault:
                 log.info("owner.not_told", owner=owner_id, fault=type(fault).__name__)
 
-    def on_press(self, action: Action, press: Press) -> None:
+    def on_press(self, action: Action, pressed: Pressed) -> None:
         """Say what a button does; a cog's duty."""
-        self.presses[action] = press
+        self.presses[action] = pressed
 
-    async def press(self, interaction: discord.Interaction[Any], action: Action, job_id: str) -> None:
+    async def press(self, interaction: discord.Interaction[Any], press: Press) -> None:
         """Do what a button says, and answer its faults."""
-        await self._handle(interaction, lambda: self.presses[action](interaction, job_id))
+        await self._handle(interaction, lambda: self.presses[press.action](interaction, press))
+
+    def on_pick(self, pick: Pick) -> None:
+        """Say what choosing a picture does; a cog's duty."""
+        self._pick = pick
+
+    async def pick(self, interaction: discord.Interaction[Any], job_id: str, number: int) -> None:
+        """Show what was chosen, and answer its faults."""
+        if (pick := self._pick) is not None:
+            await self._handle(interaction, lambda: pick(interaction, job_id, number))
+
+    def on_turn(self, book: str, turn: Turn) -> None:
+        """Say what turning the pages of a list does; a cog's duty."""
+        self.books[book] = turn
+
+    async def turn(self, interaction: discord.Interaction[Any], book: str, page: int) -> None:
+        """Turn to a page, and answer its faults."""
+        await self._handle(interaction, lambda: self.books[book](interaction, page))
+
+    def on_draft(self, take: Take) -> None:
+        """Say what the buttons of a draft do; a cog's duty."""
+        self._draft = take
+
+    async def draft(self, interaction: discord.Interaction[Any], what: str, draft_id: str) -> None:
+        """Send or edit a draft, and answer its faults."""
+        if (take := self._draft) is not None:
+            await self._handle(interaction, lambda: take(interaction, what, draft_id))
 
     def on_decide(self, decide: Decide) -> None:
         """Say what the buttons under a case do; a cog's duty."""
@@ -158,14 +195,14 @@ class EaselBot(commands.Bot):
             case ["easel", name, state] if (
                 interaction.type is discord.InteractionType.modal_submit and name in self.dialogs
             ):
-                typed = typed_in(data)
-                await self._handle(interaction, lambda: self.dialogs[name](interaction, state, typed))
+                filled = filled_in(interaction)
+                await self._handle(interaction, lambda: self.dialogs[name](interaction, state, filled))
             case _:
                 return
 
     async def _handle(self, interaction: discord.Interaction[Any], work: Callable[[], Awaitable[None]]) -> None:
         """Let a click or a dialog through the gate, do what it says, and answer its faults."""
-        self.own_task()
+        self.own_task(interaction)
         try:
             if await self.admits(interaction):
                 await work()
@@ -193,11 +230,26 @@ class EaselBot(commands.Bot):
             await answer_fault(interaction, RequestError(verdict.key, **verdict.facts))
         return False
 
-    def own_task(self) -> None:
+    def own_task(self, interaction: discord.Interaction[Any]) -> None:
         """Take charge of the task that discord.py made for a command or a click: a stop waits for it."""
         if (task := asyncio.current_task()) is not None:
             self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
+            task.add_done_callback(lambda done: self._answered(done, interaction))
+
+    def _answered(self, task: asyncio.Task[Any], interaction: discord.Interaction[Any]) -> None:
+        """What was answered is owed no more; a handler that was cut off leaves it to the next process."""
+        self._answering.discard(task)
+        kind = discord.InteractionType.autocomplete
+        if not task.cancelled() and not self._ended and interaction.type is not kind:
+            forget = asyncio.create_task(self._kept(interaction.id), name=f"promise-{interaction.id}")
+            self._forgetting.add(forget)
+            forget.add_done_callback(self._forgetting.discard)
+
+    async def _kept(self, interaction_id: int) -> None:
+        try:
+            await self.services.promises.kept(interaction_id)
+        except (SQLAlchemyError, OSError) as fault:
+            log.warning("interaction.promise_left", fault=type(fault).__name__)
 
     async def close(self) -> None:
         """Give what is being answered a moment, end what is left, then close the connection."""
@@ -207,6 +259,9 @@ class EaselBot(commands.Bot):
                 task.cancel()
             if late:
                 await asyncio.wait(late)
+        if self._forgetting:
+            await asyncio.wait(self._forgetting, timeout=HANDLERS_S)
+        self._ended = True
         await super().close()
 
     async def payload_hash(self) -> str:
@@ -222,16 +277,6 @@ class EaselBot(commands.Bot):
 
 class ShardedBot(EaselBot, commands.AutoShardedBot):
     """The client of some of the guilds: `shard_ids` out of `shard_count`, or all shards in one process."""
-
-
-def typed_in(data: Mapping[str, Any]) -> dict[str, str]:
-    """Return what was typed into a dialog, by the ids of its fields."""
-    found: dict[str, str] = {}
-    for part in items(data.get("components")):
-        for field in (obj(obj(part).get("component")), *items(obj(part).get("components"))):
-            if value := text(obj(field).get("value")):
-                found[text(obj(field).get("custom_id"))] = value
-    return found
 
 
 async def only_owner(interaction: discord.Interaction[Any]) -> bool:

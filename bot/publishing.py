@@ -2,23 +2,24 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, cast
 
-import aiohttp
 import discord
 import structlog
 from discord import app_commands
 
-from bot.answers import guild_locale
+from bot.answers import Brought, asker_of
 from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
 from bot.model.job import ReplyAddress
-from bot.model.request import PROMPT_LIMIT, SEED_LIMIT, Request, Size, parse_size, random_seed
-from bot.replies.catalogue import localised, localised_with, worded
-from bot.services import Services
+from bot.model.request import PROMPT_LIMIT, SEED_LIMIT, Request, Size, random_seed
+from bot.replies.catalogue import localised, localised_with, text, worded
+from bot.services import Services, size_names
 from bot.workflow.build import SPECIAL
 from bot.workflow.matching import offered
 from bot.workflow.options import FILES, Kind, Option
+from bot.workflow.sizes import size_offers, wanted_size
 from bot.workflow.template import Template, claims
 
 log = structlog.get_logger()
@@ -64,7 +65,7 @@ def _command(name: str, template: Template, make: Make) -> Any:
     described = app_commands.describe(**{key: _description(option) for key, option in options.items()})(described)
     if listed := {key: _choices(option) for key, option in options.items() if _fits(option)}:
         described = app_commands.choices(**listed)(described)
-    typed = {key: _completion(option) for key, option in options.items() if _is_typed(option)}
+    typed = {key: _completion(template, option) for key, option in options.items() if _is_typed(option)}
     described = app_commands.autocomplete(**typed)(described) if typed else described
     return app_commands.Command(
         name=name,
@@ -144,22 +145,36 @@ def _choices(option: Option) -> list[app_commands.Choice[Any]]:
     return [app_commands.Choice(name=one, value=convert(one)) for one in option.choices or ()]
 
 
-def _completion(option: Option) -> Any:
-    async def complete(_interaction: discord.Interaction[Any], typed: str) -> list[_Choice]:
+def _completion(template: Template, option: Option) -> Any:
+    async def complete(interaction: discord.Interaction[Any], typed: str) -> list[_Choice]:
         if option.kind is Kind.SIZE:
-            return size_choices(typed)
+            return size_choices(typed, template, interaction.locale.value)
         return [app_commands.Choice(name=one[-LETTERS:], value=one[-LETTERS:])
                 for one in offered(typed, option.choices or (), CHOICES)]  # fmt: skip
 
     return complete
 
 
-def size_choices(typed: str) -> list[_Choice]:
-    """Return sizes that hold what was typed, or the typed one if it is a size."""
-    found = [size for size in SIZES if typed.strip().lower() in size]
-    if not found and (own := parse_size(typed)):
-        found = [str(own)]
-    return [app_commands.Choice(name=size, value=size) for size in found]
+def size_choices(typed: str, template: Template | None, locale: str) -> list[_Choice]:
+    """Return aspects by name with their sizes, then usual sizes; or the typed one, if it is a size."""
+    wanted = typed.strip().casefold()
+    named = [(f"{text(f'sizes.{name}', locale)} ({size})", name) for name, size in size_offers(template)]
+    plain = [(size, size) for size in SIZES]
+    found = [(shown, value) for shown, value in (*named, *plain) if wanted in shown.casefold() or wanted in value]
+    if not found and template is not None and (own := wanted_size(typed, template, size_names())):
+        found = [(str(own), str(own))]
+    return [app_commands.Choice(name=shown, value=value) for shown, value in found[:CHOICES]]
+
+
+def role_choices(template: Template, role: str, typed: str) -> list[_Choice]:
+    """Return what servers have for a role of a template, such as models and samplers, that fits what was typed."""
+    option = template.option(role)
+    return plain_choices(offered(typed, (option.choices if option is not None else None) or (), CHOICES))
+
+
+def plain_choices(names: Sequence[str]) -> list[_Choice]:
+    """Return names as choices; those that Discord does not take are left out."""
+    return [app_commands.Choice(name=one, value=one) for one in names if 0 < len(one) <= LETTERS][:CHOICES]
 
 
 async def request_of(
@@ -185,30 +200,18 @@ async def request_of(
             case "prompt" | "negative" | "seed" | "count":
                 fields[option.role] = value
             case "size":
-                fields["size"] = _size(str(value))
+                fields["size"] = _size(str(value), template)
             case _ if option.kind in FILES:
                 files[name] = await _kept(interaction, services, option, value)
             case _:
                 values[name] = value
-    return Request(
-        template=template.name,
-        member_id=interaction.user.id,
-        guild_id=interaction.guild_id,
-        channel_id=address.channel_id,
-        locale=interaction.locale.value,
-        guild_locale=guild_locale(interaction),
-        values=values,
-        files=files,
-        **fields,
-    )
+    who = asdict(replace(asker_of(interaction), channel_id=address.channel_id))
+    return Request(template=template.name, values=values, files=files, **who, **fields)
 
 
 async def _kept(interaction: Interaction, services: Services, option: Option, file: discord.Attachment) -> str:
-    try:
-        upload = await services.intake.take(interaction.user.id, option.kind, file.size, file.read)
-    except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as fault:
-        raise RequestError("refused.not_fetched") from fault
-    return upload.id
+    brought = Brought(file)
+    return (await services.intake.take(interaction.user.id, option.kind, brought.size, brought.read)).id
 
 
 def by_role(template: Template, given: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -224,10 +227,10 @@ def by_role(template: Template, given: Mapping[str, Any]) -> tuple[dict[str, Any
     return found, tuple(unused)
 
 
-def _size(text: str) -> Size:
-    size = parse_size(text)
+def _size(typed: str, template: Template) -> Size:
+    size = wanted_size(typed, template, size_names())
     if size is None:
-        raise RequestError("refused.bad_size", size=text)
+        raise RequestError("refused.bad_size", size=typed)
     return size
 
 

@@ -1,70 +1,75 @@
 """What the buttons under a card do. Their state is in their id and the job's row, so they work after any restart."""
 
-from dataclasses import replace
 from typing import Any
 
 import discord
 from discord.ext import commands
 
-from bot.answers import acknowledge, acknowledge_reply, answer, guild_locale, is_moderator, standing_of
+from bot.answers import acknowledge, acknowledge_reply, answer, asker_of, is_moderator, shown_by, standing_of
 from bot.bot import EaselBot
 from bot.errors import RequestError
 from bot.model.audit import Act
 from bot.model.job import Job
-from bot.model.request import random_seed
-from bot.replies.cards import Action
 from bot.replies.catalogue import text
+from bot.replies.press import VARY, Action, Press
+from bot.services import again
 
 
 class Buttons(commands.Cog):
-    """Again, Delete, Cancel."""
+    """Again, Vary and the other follow-ups; Delete, Cancel."""
 
     def __init__(self, bot: EaselBot) -> None:
-        self._jobs, self._casework = bot.services.jobs, bot.services.bench.casework
+        self._jobs, self._follow = bot.services.jobs, bot.services.follow
+        self._casework, self._shelf = bot.services.bench.casework, bot.services.shelf
         bot.on_press(Action.AGAIN, self.again)
+        bot.on_press(Action.VARY, self.follow)
+        bot.on_press(Action.FOLLOW, self.follow)
         bot.on_press(Action.DELETE, self.delete)
         bot.on_press(Action.CANCEL, self.cancel)
 
-    async def again(self, interaction: discord.Interaction[Any], job_id: str) -> None:
+    async def again(self, interaction: discord.Interaction[Any], press: Press) -> None:
         """Make another one with a new seed, in a reply of its own; it is the presser's request."""
-        address = await acknowledge_reply(interaction)
-        job = await self._job(interaction, job_id)
-        request = replace(
-            job.request,
-            seed=random_seed(),
-            member_id=interaction.user.id,
-            guild_id=interaction.guild_id,
-            channel_id=address.channel_id,
-            locale=interaction.locale.value,
-            guild_locale=guild_locale(interaction),
-        )
+        address = await acknowledge_reply(interaction, private=press.private)
+        job = await self._job(interaction, press)
+        request = again(job.request, asker_of(interaction))
         await self._jobs.submit(request, address, standing_of(interaction))
 
-    async def delete(self, interaction: discord.Interaction[Any], job_id: str) -> None:
-        """Remove the reply with the pictures."""
+    async def follow(self, interaction: discord.Interaction[Any], press: Press) -> None:
+        """Go on with one file of a job: vary it, or put it into another template. It is the presser's request."""
+        address = await acknowledge_reply(interaction, private=press.private)
+        job = await self._job(interaction, press)
+        standing = standing_of(interaction)
+        what = VARY if press.action is Action.VARY else press.what
+        shown = shown_by(interaction.message)
+        request = await self._follow.on(job, press.number, what, press.what, asker_of(interaction), standing, shown)
+        await self._jobs.submit(request, address, standing)
+
+    async def delete(self, interaction: discord.Interaction[Any], press: Press) -> None:
+        """Remove the reply with the pictures; nobody can go on with them any more."""
         await acknowledge(interaction, thinking=False)
-        job = await self._job(interaction, job_id)
+        job = await self._job(interaction, press)
         if not _may(interaction, job):
             await _only_for_them(interaction, "delete.not_yours")
             return
         if interaction.user.id != job.request.member_id:
             await self._casework.note(Act.REMOVED, job, interaction.user.id)
+        await self._shelf.forget(job.id)
         await interaction.delete_original_response()
 
-    async def cancel(self, interaction: discord.Interaction[Any], job_id: str) -> None:
+    async def cancel(self, interaction: discord.Interaction[Any], press: Press) -> None:
         """Cancel the job; its own reply tells."""
         await acknowledge(interaction, thinking=False)
-        job = await self._job(interaction, job_id)
+        job = await self._job(interaction, press)
         if not _may(interaction, job):
             await _only_for_them(interaction, "cancel.not_yours")
-        elif not await self._jobs.cancel(job_id):
+        elif not await self._jobs.cancel(job.id):
             await _only_for_them(interaction, "cancel.too_late")
         elif interaction.user.id != job.request.member_id:
             await self._casework.note(Act.CANCELLED, job, interaction.user.id)
 
-    async def _job(self, interaction: discord.Interaction[Any], job_id: str) -> Job:
+    async def _job(self, interaction: discord.Interaction[Any], press: Press) -> Job:
         """Return the job of a button, which must be of the guild where it was pressed."""
-        job = await self._jobs.find(job_id)
+        job = await self._jobs.find(press.job_id)
         if job is None or job.request.guild_id != interaction.guild_id:
             raise RequestError("refused.gone")
         if job.removed:

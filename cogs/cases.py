@@ -1,22 +1,21 @@
 """Reports, and the buttons under cases. A click counts in the guild where it is made, for who moderates there."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import discord
-from discord import app_commands
 from discord.ext import commands
 
 from bot.answers import acknowledge, answer, manages, only_moderator
 from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
+from bot.filled import Filled
 from bot.model.case import AGAINST, Decision
 from bot.model.job import Job, JobState
-from bot.replies.cards import Action
 from bot.replies.case_words import outcome_words, record_lines
-from bot.replies.catalogue import localised, text
+from bot.replies.catalogue import menu, text
 from bot.replies.lines import within
+from bot.replies.press import Action, Press
 from bot.services import Decided
 
 REASON = "reason"
@@ -32,22 +31,22 @@ class Cases(commands.Cog):
         bot.on_dialog("report", self.report)
         bot.on_decide(self.decide)
 
-    async def ask_why(self, interaction: discord.Interaction[Any], job_id: str) -> None:
+    async def ask_why(self, interaction: discord.Interaction[Any], press: Press) -> None:
         """Open the dialog of a report; nothing is looked up before, a dialog must be the first answer."""
-        await interaction.response.send_modal(_dialog(job_id, interaction.locale.value))
+        await interaction.response.send_modal(_dialog(press.job_id, interaction.locale.value))
 
     async def report_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Open the dialog of a report for the picture in a message."""
         job = await self._jobs.shown_in(message.id, interaction.guild_id or 0)
         if job is None:
             raise RequestError("refused.no_picture_of_mine")
-        await self.ask_why(interaction, job.id)
+        await interaction.response.send_modal(_dialog(job.id, interaction.locale.value))
 
-    async def report(self, interaction: discord.Interaction[Any], job_id: str, typed: Mapping[str, str]) -> None:
+    async def report(self, interaction: discord.Interaction[Any], job_id: str, filled: Filled) -> None:
         """Take the report."""
         await acknowledge(interaction, ephemeral=True, thinking=True)
         job = await self._job(interaction, job_id)
-        reason = typed.get(REASON, "").strip()[:_LETTERS]
+        reason = filled.texts.get(REASON, "").strip()[:_LETTERS]
         opened = await self._bench.casework.report(job, interaction.user.id, reason)
         key = "report.taken" if opened.joined else "report.again"
         await answer(interaction, text(key, interaction.locale.value))
@@ -111,17 +110,6 @@ def _dialog(job_id: str, locale: str) -> discord.ui.Modal:
     return dialog
 
 
-def _menu(key: str, callback: Any, **more: Any) -> app_commands.ContextMenu:
-    menu = app_commands.ContextMenu(
-        name=localised(f"commands.{key}.name"),
-        callback=callback,
-        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
-        allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
-    )
-    menu.default_permissions = more.get("permissions")
-    return menu
-
-
 async def setup(bot: EaselBot) -> None:
     """Add the cog and the two context menus."""
     cog = Cases(bot)
@@ -133,5 +121,5 @@ async def setup(bot: EaselBot) -> None:
     async def member_record(interaction: discord.Interaction[EaselBot], member: discord.Member) -> None:
         await cog.member_record(interaction, member)
 
-    bot.tree.add_command(_menu("report_picture", report_picture))
-    bot.tree.add_command(_menu("member_record", member_record, permissions=discord.Permissions(manage_messages=True)))
+    bot.tree.add_command(menu("report_picture", report_picture))
+    bot.tree.add_command(menu("member_record", member_record, discord.Permissions(manage_messages=True)))

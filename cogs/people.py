@@ -53,7 +53,7 @@ class MyData(
     """What is kept of oneself."""
 
     def __init__(self, bot: EaselBot) -> None:
-        self._memory = bot.services.bench.memory
+        self._memory, self._recent = bot.services.bench.memory, bot.services.recent
 
     @guild_command("mydata.export", spared=True)
     async def export(self, interaction: Interaction) -> None:
@@ -78,6 +78,7 @@ class MyData(
             await answer(interaction, text("mydata.not_sure", locale))
             return
         count = await self._memory.erase(interaction.user.id, interaction.guild_id or 0)
+        self._recent.forget(interaction.user.id)
         await answer(interaction, text("mydata.erased", locale, count=count))
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 import aiohttp
 
+from bot.app import make_services
 from bot.bot import EaselBot
 from bot.errors import RequestError
 from bot.jobs.admission import Admission
@@ -44,6 +45,7 @@ class FakeJobs:
         self.too_late = False
         self.fault: Exception | None = None
         self.eta: Eta | None = None
+        self.on_submit: list[Callable[[Job], None]] = []
 
     def usable(self, _guild_id: int | None = None) -> list[Template]:
         return self.library.usable()
@@ -119,8 +121,8 @@ async def fake_services(jobs: FakeJobs, bot: EaselBot) -> AsyncGenerator[Service
     """Services as cogs see them: no queue behind them, but the real moderation on a database in memory."""
     async with open_database("sqlite://") as database:
         bench = make_bench(database, Courier(bot), None, 90)
-        intake = cast("Intake", FakeIntake())
-        yield Services(cast("Desk", jobs), jobs.library, Machines(jobs.library.fleet), intake, bench)
+        made = make_services(cast("Desk", jobs), jobs.library, bench, database, Courier(bot))
+        yield replace(made, intake=cast("Intake", FakeIntake()))
         await bench.notices.close()
 
 
@@ -134,7 +136,7 @@ async def desk_services(bot: EaselBot) -> AsyncGenerator[Services]:
         bench = make_bench(database, Courier(bot), None, 90)
         admission = Admission(library, library.fleet, bench.uploads)
         desk = Desk(bench.jobs, admission, library, library.fleet, bench.gate, bench.guilds, Limits(), _no_places)
-        yield Services(desk, library, machines, Intake(bench.uploads), bench)
+        yield replace(make_services(desk, library, bench, database, Courier(bot)), machines=machines)
         await bench.notices.close()
 
 

@@ -1,9 +1,11 @@
 """A person at the stand-in Discord, as tests play them."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
+from bot.replies.press import read_press
 from bot.sandbox.discord import people as standin
 from bot.sandbox.discord.checks import walked
 from bot.sandbox.discord.server import Discord
@@ -64,7 +66,7 @@ class Person:
     async def chooses(self, message: Message, action: str, *values: str) -> Interaction:
         """Choose values in the select of an action, or of a whole custom_id, and wait for its acknowledgement."""
         ids = custom_ids(message)
-        custom_id = next((one for one in ids if f":{action}:" in one or one == action), None)
+        custom_id = next((one for one in ids if re.search(rf":{re.escape(action)}(:|$)", one) or one == action), None)
         assert custom_id is not None, f"no {action!r} among {ids}"
         return await self._acknowledged(await self._people.click(self.person, message, custom_id, list(values)))
 
@@ -122,7 +124,7 @@ class Person:
     async def picture(self, interaction: Interaction, within_s: float = WAIT_S) -> Message:
         """Wait for the last card, and check that it has a picture."""
         message = await self.until(at_rest, interaction, within_s)
-        assert message.attachments, message.content
+        assert message.attachments, message.words
         return message
 
 
@@ -133,6 +135,11 @@ def _names(command: dict[str, Any]) -> list[str]:
 def custom_ids(message: Message) -> list[str]:
     """Return the custom_ids of a message's buttons and selects."""
     return [item["custom_id"] for item in walked(message.components) if item.get("custom_id")]
+
+
+def job_id_of(message: Message) -> str:
+    """Return the id of the job whose card a message shows."""
+    return next(press.job_id for one in custom_ids(message) if (press := read_press(one)))
 
 
 def at_rest(message: Message) -> bool:

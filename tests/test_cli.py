@@ -286,7 +286,7 @@ async def test_a_killed_bot_takes_up_its_work(tmp_path: Path) -> None:
             await eventually(lambda: discord.gateway.connected, "it does not connect", 30)
             await eventually(lambda: bool(discord.world.commands), "no commands", 30)
             sent = await person.says("imagine", prompt="a red fox")
-            await person.until(lambda message: "step" in message.content, sent)
+            await person.until(lambda message: "step" in message.words, sent)
             process.kill()
             await process.wait()
         async with black_box(discord, url, tmp_path):

@@ -3,11 +3,11 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.delivery.limits import FILES, file_limit
 from bot.delivery.metadata import without_metadata
-from bot.delivery.transcode import PLAYS, is_moving, picture_ending, playable, shrink, video
+from bot.delivery.transcode import PLAYS, is_moving, picture_ending, playable, shrink, thumbnail, video
 
 _SAFE_ENDING = re.compile(
     r"\.(mp4|webm|mov|mkv|avi|m4v|gif|webp|mp3|wav|flac|ogg|opus|glb|txt|json|png|jpe?g)$", re.IGNORECASE
@@ -28,6 +28,12 @@ class Attachment:
     converted: bool = False
     spoiler: bool = False
     """Shown under a veil."""
+    number: int = 0
+    """Which file of its job it is, the first one 1; 0: none."""
+    small: bool = False
+    """Shown beside words, not by itself."""
+    thumb: bytes | None = field(default=None, repr=False)
+    """A small picture of it, for lists; None for what is no picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,12 @@ class _Fitted:
     ending: str
     shrunk: bool = False
     converted: bool = False
+    thumb: bytes | None = None
+
+
+def stem_of(job_id: str) -> str:
+    """Return what the names of a job's files begin with; `-NUMBER.ENDING` follows."""
+    return f"easel-{job_id[:8]}"
 
 
 async def pack(
@@ -64,7 +76,7 @@ async def pack(
     packed: list[Attachment] = []
     for number, (name, data) in enumerate(taken, 1):
         async with _AT_ONCE:
-            fitted = await asyncio.to_thread(_fit, name, data, limit, metadata=metadata)
+            fitted = await asyncio.to_thread(_with_thumb, name, data, limit, metadata=metadata)
         if fitted is not None:
             filename = f"{stem}-{number}.{fitted.ending}"
             packed.append(
@@ -75,9 +87,16 @@ async def pack(
                     shrunk=fitted.shrunk,
                     converted=fitted.converted,
                     spoiler=spoiler,
+                    number=number,
+                    thumb=fitted.thumb,
                 )
             )
     return Parcel(files=tuple(packed), left_out=len(made) - len(packed))
+
+
+def _with_thumb(name: str, data: bytes, limit: int, *, metadata: bool) -> _Fitted | None:
+    fitted = _fit(name, data, limit, metadata=metadata)
+    return replace(fitted, thumb=thumbnail(fitted.data)) if fitted is not None else None
 
 
 def _fit(name: str, data: bytes, limit: int, *, metadata: bool) -> _Fitted | None:

@@ -24,6 +24,12 @@ BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, In
           struct.error, Image.DecompressionBombError)  # fmt: skip
 """What Pillow raises for bytes that are no picture, or a broken one (found by damaging files at random)."""
 
+THUMB_SIDE = 160
+"""Pixels of a small picture: some 5 kB, kept in the database."""
+
+PREVIEW_BYTES = 60_000
+"""The most that a preview may have: it is sent again with every edit."""
+
 PLAYS = frozenset({"mp4", "webm", "mov", "gif", "webp"})
 """Endings of moving pictures that Discord plays."""
 VIDEO_S = 300
@@ -53,6 +59,28 @@ def shrink(data: bytes, limit: int) -> tuple[bytes, str] | None:
     """Return the picture in at most `limit` bytes and its file ending; None if that cannot be done."""
     made = _moving(data) if is_moving(data) else _smaller(data)
     return next((one for one in made if len(one[0]) <= limit), None)
+
+
+def small_preview(data: bytes, limit: int = PREVIEW_BYTES) -> tuple[bytes, str] | None:
+    """Return a preview in at most `limit` bytes and its file ending, as it is if it fits; None if it is no picture."""
+    ending = picture_ending(data)
+    if ending is None:
+        return None
+    return (data, ending) if len(data) <= limit else shrink(data, limit)
+
+
+def thumbnail(data: bytes, side: int = THUMB_SIDE) -> bytes | None:
+    """Return a picture (of an animation the first frame) as a WebP of at most `side` pixels a side; None for others."""
+    try:
+        with Image.open(io.BytesIO(data), formats=tuple(_ENDINGS)) as opened:
+            opened.draft("RGB", (side, side))  # JPEGs are decoded small
+            picture = opened.convert("RGBA" if "A" in opened.getbands() else "RGB")
+        picture.thumbnail((side, side), reducing_gap=2.0)
+        out = io.BytesIO()
+        picture.save(out, "WEBP", quality=70)
+    except BROKEN:
+        return None
+    return out.getvalue()
 
 
 def playable(data: bytes, limit: int) -> tuple[bytes, str] | None:

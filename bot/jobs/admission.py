@@ -1,7 +1,7 @@
 """Who may ask for what: the one door that every request goes through before it gets a row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -105,8 +105,11 @@ class Admission:
         """
         try:
             by_role = prompts(template, request)
+            own = prompts(template, replace(request, style=None))  # what a style avoids is its owner's word
         except RequestError:
             return [], []  # it is refused in a moment, for its syntax
+        by_role = {POSITIVE: by_role[POSITIVE]} if POSITIVE in by_role else {}
+        by_role |= {NEGATIVE: own[NEGATIVE]} if NEGATIVE in own else {}
         left = {role: _readings(prompt) for role, prompt in by_role.items()}
         tags = [lora.name for prompt in by_role.values() for lora in prompt.loras]
         meant = [resolve(tag, loras_of(server.node_list)) for server in self._fleet.servers.values() for tag in tags]

@@ -75,6 +75,8 @@ class Desk:
         self._store, self._admission, self._library, self._fleet = store, admission, library, fleet
         self._gate, self._guilds = gate, guilds
         self._limits, self._places, self._on_step = limits, places, on_step
+        self.on_submit: list[Callable[[Job], None]] = []
+        """Called with every job that was taken in."""
         self.closed = False
         """Whether we are stopping: nothing new is taken."""
 
@@ -123,6 +125,8 @@ class Desk:
             raise await self._too_many(request.member_id, request.guild_id, guild, whose=full)
         log.info("job.queued", job=job.id, template=template.name)
         self._on_step(job)
+        for listener in self.on_submit:
+            listener(job)
         return job
 
     async def _judged(self, template: Template, request: Request, standing: Standing) -> HoldReason | None:

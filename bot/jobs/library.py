@@ -15,14 +15,17 @@ from bot.comfy.errors import ComfyError
 from bot.comfy.models import NodeList
 from bot.errors import new_reference
 from bot.jobs.fleet import Fleet
+from bot.replies.press import VARY, Offer
 from bot.workflow.fitness import problems
 from bot.workflow.graph import Graph, GraphError, UiFormat
+from bot.workflow.styles import StyleEntry, read_styles
 from bot.workflow.template import Template, TemplateFault, claims, equipped, make_template, read_workflow
 from bot.workflow.uiformat import ADVICE, converted, converter
 
 log = structlog.get_logger()
 
 _Stamp = tuple[int, int, int, int]
+STYLES = "styles.toml"
 DEBOUNCE_MS, STEP_MS = 200, 50
 """A file that is still being written is not read in the middle of it, and a change is seen well within a second."""
 
@@ -49,6 +52,7 @@ class Library:
         self._folder, self.fleet = folder, fleet
         self._sources: dict[str, Template] = {}
         self._stamps: dict[str, _Stamp] = {}
+        self._styles_stamp: _Stamp | None = None
         self._faults: dict[str, str] = {}
         self._drawn: dict[str, UiFormat] = {}
         self._equipped_for: tuple[int, ...] = ()
@@ -61,6 +65,7 @@ class Library:
         self.left_out: Mapping[str, str] = {}
         """Why a template has no command of its own, or not all its options; whoever publishes says so."""
         self.by_name: Mapping[str, Template] = {}
+        self.styles: Mapping[str, StyleEntry] = {}
         self.on_change: list[Callable[[], None]] = []
         self.on_fault: list[Callable[[list[TemplateFault]], None]] = []
         fleet.on_change.append(self._refresh)
@@ -98,6 +103,19 @@ class Library:
             if name not in self.by_name
         ]
         return sorted([*known, *broken], key=lambda state: state.name)
+
+    def serving(self, follow_up: str) -> list[Template]:
+        """Return the templates that serve a follow-up now, in order of name."""
+        return [template for template in self.usable() if follow_up in template.manifest.follow_up]
+
+    def offers(self, locale: str) -> tuple[Offer, ...]:
+        """Return the follow-ups that are served now, each by its first template; variations come first."""
+        found: dict[tuple[str, str], Offer] = {}
+        for template in self.usable():
+            kind = template.takes
+            for name in template.manifest.follow_up if kind is not None else ():
+                found.setdefault((name, str(kind)), Offer(name=name, title=template.title_in(locale), kind=str(kind)))
+        return tuple(sorted(found.values(), key=lambda one: (one.name != VARY, one.name)))
 
     def _reasons(self, template: Template) -> tuple[str, ...]:
         """Return why a template is not offered: what each server lacks, if none of those it may run on can run it."""
@@ -143,9 +161,23 @@ class Library:
                 self._stamps[name] = stamp
                 self._fresh.add(name)
                 news += self._read(name, path)
+        news += self._read_styles()
         self.fleet.forget()
         self._equip()
         return news
+
+    def _read_styles(self) -> list[TemplateFault]:
+        """Read the styles if their file has changed; a faulty one leaves those before in use."""
+        path = self._folder / STYLES
+        stamp = _stamp(path)
+        if stamp == self._styles_stamp:
+            return []
+        self._styles_stamp = stamp
+        try:
+            self.styles = read_styles(path)
+        except GraphError as fault:
+            return [TemplateFault(file=STYLES, reason=str(fault))]
+        return []
 
     def _read(self, name: str, path: Path) -> list[TemplateFault]:
         """Read a file; whatever it does to us, it takes nobody else with it."""

@@ -8,6 +8,7 @@ from bot.comfy.models import InputSpec, NodeClass
 from bot.errors import RequestError
 from bot.jobs.fleet import Fleet
 from bot.model.machine import DeviceFacts, NodeFacts, ServerStatus
+from bot.workflow.build import loras_of
 from bot.workflow.matching import near, offered
 
 
@@ -78,6 +79,11 @@ class Machines:
     def offered_checkpoints(self, typed: str) -> list[str]:
         """Return checkpoints of all servers that fit what was typed, as last read."""
         return offered(typed, self._checkpoints())
+
+    def offered_loras(self, typed: str) -> list[str]:
+        """Return LoRAs of all servers that fit what was typed, as last read."""
+        names = dict.fromkeys(name for one in self._fleet.servers.values() for name in loras_of(one.node_list))
+        return offered(typed, list(names))
 
     async def free(self, name: str | None) -> str:
         """Ask a server to unload its models and drop its caches; return its name."""

@@ -23,7 +23,7 @@ from bot.comfy.errors import (
 )
 from bot.comfy.events import ComfyEvent, Executing, ExecutionStart
 from bot.comfy.execution import LIMIT_S, Execution, Outputs
-from bot.delivery.package import pack
+from bot.delivery.package import pack, stem_of
 from bot.errors import EaselError, RequestError, new_reference
 from bot.jobs.fleet import Server
 from bot.jobs.inputs import place_files
@@ -121,7 +121,14 @@ class JobRunner:
         """When (by the wall clock) the servers began to execute jobs that run now."""
 
     async def run(
-        self, job: Job, template: Template, server: Server, reporter: ProgressReporter, *, taken: bool = False
+        self,
+        job: Job,
+        template: Template,
+        server: Server,
+        cards: CardMaker,
+        reporter: ProgressReporter,
+        *,
+        taken: bool = False,
     ) -> Card | None:
         """Take an assigned or running job to its last card; None if the job was taken from us meanwhile.
 
@@ -131,9 +138,6 @@ class JobRunner:
             Retry: the job was lost by its server and is worth another attempt; it still is `running`.
             Held: what it made waits for a moderator, and nobody has been told yet.
         """
-        cards = CardMaker(
-            request=job.request, title=template.title, locale=job.address.locale, metadata=template.manifest.metadata
-        )
         try:
             return await self._make(job, template, server, cards, reporter, taken=taken)
         except ComfyError as fault:
@@ -228,7 +232,7 @@ class JobRunner:
         limit, alt = job.address.upload_limit, alt_text(job.request.prompt or cards.title)
         metadata = cards.metadata and await self._gate.keeps_metadata(job)
         parcel = await pack(
-            made, stem=f"easel-{job.id[:8]}", alt=alt, upload_limit=limit, metadata=metadata, spoiler=job.spoiler
+            made, stem=stem_of(job.id), alt=alt, upload_limit=limit, metadata=metadata, spoiler=job.spoiler
         )
         if not parcel.files:
             large = any(len(data) > limit for _, data in made)
@@ -290,7 +294,8 @@ class JobRunner:
             await self._refused(job, cards, refused)
         finally:
             self.delivering.discard(job.id)
-        if await self._store.delivered(job.id, job.attempt):
+        thumbs = {file.number: file.thumb for file in card.files if file.number and file.thumb}
+        if await self._store.delivered(job.id, job.attempt, thumbs):
             self._on_step(replace(job, state=JobState.DONE))
             log.info("job.done", job=job.id)
         else:

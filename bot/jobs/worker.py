@@ -125,9 +125,10 @@ class Worker:
             facts = {"template": job.request.template}
             await self.give_up(job, Failure(code=FailureCode.TEMPLATE_GONE, facts=facts))
             return
-        reporter = self.reporters.of(job, self.cards(job))
+        cards = self.cards(job)
+        reporter = self.reporters.of(job, cards)
         try:
-            card = await self._runner.run(job, template, server, reporter, taken=taken)
+            card = await self._runner.run(job, template, server, cards, reporter, taken=taken)
         except Retry as retry:
             if retry.server_fault:
                 self._fleet.doubt(server.name)
@@ -207,7 +208,15 @@ class Worker:
         template = self._library.by_name.get(job.request.template)
         title = template.title_in(job.address.locale) if template else job.request.template
         metadata = template is not None and template.manifest.metadata
-        return CardMaker(request=job.request, title=title, locale=job.address.locale, metadata=metadata)
+        return CardMaker(
+            request=job.request,
+            title=title,
+            locale=job.address.locale,
+            job_id=job.id,
+            private=job.address.ephemeral,
+            offers=self._library.offers(job.address.locale),
+            metadata=metadata,
+        )
 
 
 class Hands:

@@ -114,6 +114,7 @@ class GuildSettings:
     ladder: tuple[Rung, ...] = _row(Kind.LADDER, _LADDER)
     language: str = _row(Kind.CHOICE, "auto", choices=("auto", "en", "ja"))
     metadata: bool = _row(Kind.SWITCH, default=True)
+    workflows: bool = _row(Kind.SWITCH, default=True)
     retention: float = _row(Kind.SPAN, 0.0)
     audit_retention: float = _row(Kind.SPAN, 0.0)
 

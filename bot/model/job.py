@@ -165,6 +165,8 @@ class Job:
     """Whether its pictures are shown under a veil."""
     removed: bool = False
     """Whether moderators took it away."""
+    deleted: bool = False
+    """Whether its member, or a moderator for them, deleted its reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,5 +32,10 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> float | None:
-    """Return the value if it is a finite number (a boolean is none), else None."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
+    """Return the value if it is a finite number that a float can hold (a boolean is none), else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:
+        return None

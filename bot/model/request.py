@@ -4,8 +4,10 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import TypeAlias
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeAlias
+
+from bot.model.style import Style
 
 Value: TypeAlias = str | int | float | bool
 """What an option of a command may hold."""
@@ -46,12 +48,18 @@ class Request:
     """Every other option that the member set, by its name."""
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """Uploads by option: the ids under which the store keeps them."""
+    style: Style | None = None
+    """What is put round the member's words, as it was when they asked."""
     unused: tuple[str, ...] = ()
     """Names of options that the member set and this template has no use for."""
     locale: str = "en-US"
     guild_locale: str = "en-US"
     adult: bool = False
     """Whether the channel was surely for adults when it was asked."""
+
+    def asked_by(self, asker: "Asker", **changes: Any) -> "Request":
+        """Return the same request as somebody else's, with changes."""
+        return replace(self, **{**asdict(asker), "unused": (), **changes})
 
     def to_json(self) -> str:
         """Return the request as JSON text; `from_json` reads it back."""
@@ -62,8 +70,13 @@ class Request:
     def from_json(cls, text: str) -> "Request":
         """Read what `to_json` wrote."""
         fields = json.loads(text)
-        size, unused = fields.pop("size"), fields.pop("unused", ())
-        return cls(**fields, size=Size(**size) if size else None, unused=tuple(unused))
+        size, unused, style = fields.pop("size"), fields.pop("unused", ()), fields.pop("style", None)
+        return cls(
+            **fields,
+            size=Size(**size) if size else None,
+            unused=tuple(unused),
+            style=Style.from_dict(style) if style else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +94,17 @@ class Standing:
     """May manage messages here."""
     manager: bool = False
     """May manage the guild."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Whose request it becomes, and where."""
+
+    member_id: int
+    guild_id: int | None
+    channel_id: int
+    locale: str = "en-US"
+    guild_locale: str = "en-US"
 
 
 def random_seed() -> int:

@@ -15,6 +15,7 @@ from bot.store.cases import CaseStore
 from bot.store.database import Database
 from bot.store.guilds import GuildStore
 from bot.store.jobs import JobStore
+from bot.store.keeping import KeepingStore
 from bot.store.sanctions import SanctionStore
 from bot.store.uploads import UploadStore
 
@@ -50,7 +51,7 @@ def make_bench(database: Database, courier: Courier, check: PictureCheck | None,
         council=Council(guilds, gate, notices),
         guilds=guilds,
         audit=audit,
-        memory=Memory(jobs, uploads, measures, cases, guilds, audit, days),
+        memory=Memory(jobs, KeepingStore(database), uploads, measures, cases, guilds, audit, days),
         notices=notices,
         jobs=jobs,
         uploads=uploads,

@@ -14,6 +14,7 @@ from bot.store.audit import AuditStore
 from bot.store.cases import CaseStore
 from bot.store.guilds import GuildStore
 from bot.store.jobs import JobStore
+from bot.store.keeping import KeepingStore
 from bot.store.sanctions import SanctionStore
 from bot.store.uploads import UploadStore
 
@@ -28,6 +29,7 @@ class Memory:
     def __init__(
         self,
         jobs: JobStore,
+        keeping: KeepingStore,
         uploads: UploadStore,
         sanctions: SanctionStore,
         cases: CaseStore,
@@ -37,14 +39,17 @@ class Memory:
     ) -> None:
         self.days = days
         """How long jobs and files are kept where a guild does not say less; 0 is for ever."""
-        self._jobs, self._uploads, self._sanctions, self._cases = jobs, uploads, sanctions, cases
+        self._jobs, self._keeping, self._uploads = jobs, keeping, uploads
+        self._sanctions, self._cases = sanctions, cases
         self._guilds, self._audit = guilds, audit
 
     async def export(self, member_id: int, guild_id: int) -> dict[str, Any]:
         """Return everything that is kept of a member, in all guilds, as a JSON object; ids as text."""
         kept = {
             "member_id": str(member_id),
-            "jobs": await self._jobs.export_member(member_id),
+            "jobs": await self._keeping.export_member(member_id),
+            "favourites": await self._keeping.favourites_of(member_id),
+            "drafts": await self._keeping.drafts_of(member_id),
             "uploads": await self._uploads.export_member(member_id),
             "sanctions": await self._sanctions.export_member(member_id),
             "cases": await self._cases.export_member(member_id),
@@ -63,7 +68,8 @@ class Memory:
             raise RequestError("refused.erase_live")
         if await self._cases.open_about(member_id):
             raise RequestError("refused.erase_case")
-        gone = await self._jobs.erase_member(member_id, await self._counted())
+        gone = await self._keeping.erase_member(member_id, await self._counted())
+        gone += await self._keeping.erase_touched(member_id)
         gone += await self._uploads.erase_member(member_id)
         gone += await self._sanctions.erase_member(member_id, time.time())
         gone += await self._cases.erase_member(member_id)
@@ -84,13 +90,14 @@ class Memory:
     async def purge(self) -> None:
         """Forget what is older than the owner and each guild want it kept."""
         now = time.time()
+        await self._keeping.purge_drafts(now - DAY_S)
         if self.days:
             before = now - self.days * DAY_S
-            gone = await self._jobs.purge(before), await self._uploads.purge(before)
+            gone = await self._keeping.purge(before), await self._uploads.purge(before)
             log.info("retention.purged", jobs=gone[0], uploads=gone[1])
         for guild_id, span in (await self._spans("retention")).items():
             window = (await self._guilds.settings(guild_id)).quota_window  # quotas count what is kept
-            gone = await self._jobs.purge(now - max(span, window), guild_id)
+            gone = await self._keeping.purge(now - max(span, window), guild_id)
             log.info("retention.guild_purged", guild=guild_id, jobs=gone)
         for guild_id, span in (await self._spans("audit_retention")).items():
             count = await self._audit.prune(guild_id, now - span)

@@ -50,6 +50,21 @@ def text(key: str, locale: str, **fields: object) -> str:
     return words.format_map(fields)
 
 
+def has(key: str) -> bool:
+    """Tell whether there are words for a key."""
+    return key in CATALOGUES[FALLBACK]
+
+
+def keys_by_word(table: str) -> dict[str, str]:
+    """Return what every language calls the keys of a table, casefolded: typed in any language, it is understood."""
+    return {
+        words.casefold(): key.removeprefix(f"{table}.")
+        for catalogue in CATALOGUES.values()
+        for key, words in catalogue.items()
+        if key.startswith(f"{table}.")
+    }
+
+
 def localised(key: str) -> app_commands.locale_str:
     """Return a command's or option's name or description for discord.py: English, with its key for the translator."""
     return app_commands.locale_str(CATALOGUES[FALLBACK][key], key=key)
@@ -85,6 +100,18 @@ def guild_command(key: str, *options: str, spared: bool = False) -> Callable[[An
             )(worded_options)
         )
 
+    return made
+
+
+def menu(key: str, callback: Any, permissions: discord.Permissions | None = None) -> app_commands.ContextMenu:
+    """Make a coroutine a command of the menu on messages or people, of guilds alone, named `commands.KEY`."""
+    made = app_commands.ContextMenu(
+        name=localised(f"commands.{key}.name"),
+        callback=callback,
+        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
+        allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+    )
+    made.default_permissions = permissions
     return made
 
 

@@ -5,13 +5,12 @@ may see it, to the member directly.
 """
 
 import asyncio
-import io
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import aiohttp
 import discord
@@ -22,8 +21,9 @@ from bot.delivery.package import Attachment
 from bot.errors import EaselError
 from bot.model.case import Case
 from bot.model.job import Job, ReplyAddress
-from bot.replies.buttons import case_view, view_of
+from bot.replies.buttons import case_view
 from bot.replies.cards import Card
+from bot.replies.layout import file_of, layout_of
 
 log = structlog.get_logger()
 
@@ -60,6 +60,8 @@ _UNKNOWN_MESSAGE, _TOO_MANY_OLD_EDITS = 10008, 30046
 UPLOADS = 3
 """Cards with files on their way at once: each holds its bytes several times over."""
 _LETTERS = 2000
+_ORIGINAL = "@original"
+"""What stands for the id of an interaction's first reply."""
 LOOKED_BACK = 500
 """Messages that are looked through for one that was posted before a restart."""
 
@@ -84,9 +86,9 @@ async def _translated() -> AsyncGenerator[None]:
         raise Undelivered("Discord is out of reach", reason=type(fault).__name__) from fault
 
 
-class _Edit(TypedDict, total=False):
-    content: str
-    view: discord.ui.View | None
+class _Edit(TypedDict):
+    content: None
+    view: discord.ui.LayoutView
     attachments: list[discord.File]
 
 
@@ -132,7 +134,7 @@ class Courier:
                     if job.posted_id is None:
                         await self._edit_once(job.id, job.address, card)
                     else:
-                        await channel.get_partial_message(job.posted_id).edit(**_edit(job.id, job.address, card))
+                        await channel.get_partial_message(job.posted_id).edit(**_edit(card))
 
     def guild_name(self, guild_id: int) -> str:
         """Return a guild's name, empty if this process does not know it."""
@@ -172,7 +174,7 @@ class Courier:
         async with self._uploads, _translated():
             message = await channel.send(
                 words[:_LETTERS],
-                files=[_file(file) for file in files],
+                files=[file_of(file) for file in files],
                 view=view,
                 nonce=f"case-{case.number}-{case.guild_id}"[:25],
                 allowed_mentions=discord.AllowedMentions.none(),
@@ -192,6 +194,32 @@ class Courier:
         except CourierError as fault:
             log.info("courier.pictures_unseen", job=job.id, fault=str(fault))
             return []
+
+    async def answer_late(self, application_id: int, token: str, words: str) -> bool:
+        """Put words in place of "thinking…", if that still stands there; False if it does not, or cannot be reached."""
+        webhook = discord.Webhook.partial(application_id, token, client=self._client)
+        try:
+            async with _translated():
+                reply = await webhook.fetch_message(cast("int", _ORIGINAL))
+                if not reply.flags.loading:
+                    return False
+                await webhook.edit_message(cast("int", _ORIGINAL), content=words)
+        except CourierError as fault:
+            log.info("courier.not_answered_late", fault=str(fault))
+            return False
+        log.info("courier.answered_late")
+        return True
+
+    async def is_gone(self, job: Job) -> bool:
+        """Tell whether a job's reply was surely deleted; where the bot cannot look, it was not."""
+        channel = self._client.get_partial_messageable(job.address.channel_id)
+        try:
+            await channel.fetch_message(job.posted_id or job.address.message_id or 0)
+        except discord.NotFound as fault:
+            return fault.code == _UNKNOWN_MESSAGE and job.posted_id is None
+        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as fault:
+            log.info("courier.not_looked", job=job.id, fault=type(fault).__name__)
+        return False
 
     async def update_case(self, case: Case, words: str, locale: str) -> None:
         """Show how a case stands now; a message that is gone is left alone."""
@@ -220,7 +248,8 @@ class Courier:
         if time.time() < address.expires_at - TOKEN_MARGIN_S and address.message_id is not None:
             try:
                 webhook = discord.Webhook.partial(address.application_id, address.token, client=self._client)
-                await webhook.edit_message(address.message_id, **_edit(job_id, address, card))
+                # (its type names the older kind of view alone, its code takes both)
+                await webhook.edit_message(address.message_id, **cast("Any", _edit(card)))
             except discord.HTTPException as fault:
                 if fault.status not in (401, 403, 404):
                     raise
@@ -229,14 +258,14 @@ class Courier:
                     raise ReplyGone("the reply was deleted", code=fault.code) from fault
             else:
                 return
-        await self._by_bot(job_id, address, card)
+        await self._by_bot(address, card)
 
-    async def _by_bot(self, job_id: str, address: ReplyAddress, card: Card) -> None:
+    async def _by_bot(self, address: ReplyAddress, card: Card) -> None:
         if address.message_id is None or address.ephemeral:
             raise OutOfReach("the bot's own token does not reach the reply", code=0)
         channel = self._client.get_partial_messageable(address.channel_id)
         try:
-            await channel.get_partial_message(address.message_id).edit(**_edit(job_id, address, card))
+            await channel.get_partial_message(address.message_id).edit(**_edit(card))
         except discord.HTTPException as fault:
             if fault.code == _UNKNOWN_MESSAGE:
                 raise ReplyGone("the reply was deleted", code=fault.code) from fault
@@ -261,11 +290,9 @@ class Courier:
     async def _post_in(self, channel: discord.abc.Messageable, job: Job, card: Card) -> discord.Message:
         if (posted := await self._posted_before(channel, job)) is not None:
             return posted
-        fields = _edit(job.id, job.address, card)
         return await channel.send(
-            card.content,
-            files=fields.get("attachments") or [],
-            view=cast("discord.ui.View", fields.get("view") or discord.utils.MISSING),
+            files=[file_of(file) for file in card.files],
+            view=layout_of(card),
             nonce=job.id[:25],
             allowed_mentions=discord.AllowedMentions.none(),
         )
@@ -283,16 +310,15 @@ class Courier:
 
 def _names(message: discord.Message, job_id: str) -> bool:
     """Tell whether a message is a last card of a job: its buttons carry the job's id."""
-    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
-    return any(job_id in (getattr(item, "custom_id", None) or "") for row in rows for item in row.children)
+    return any(job_id in str(getattr(item, "custom_id", None) or "") for item in _walked(message.components))
 
 
-def _edit(job_id: str, address: ReplyAddress, card: Card) -> _Edit:
-    fields = _Edit(content=card.content, view=view_of(card.buttons, job_id, address.locale) if card.buttons else None)
-    if card.files is not None:
-        fields["attachments"] = [_file(file) for file in card.files]
-    return fields
+def _walked(components: Iterable[Any]) -> Iterator[Any]:
+    for item in components:
+        yield item
+        yield from _walked(getattr(item, "children", ()))
 
 
-def _file(file: Attachment) -> discord.File:
-    return discord.File(io.BytesIO(file.data), filename=file.filename, description=file.alt, spoiler=file.spoiler)
+def _edit(card: Card) -> _Edit:
+    """Return the whole of a message: what a reply has said before in plain content goes, and so do its files."""
+    return _Edit(content=None, view=layout_of(card), attachments=[file_of(file) for file in card.files])

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot.delivery.package import Attachment
-from bot.delivery.transcode import picture_ending
+from bot.delivery.transcode import small_preview
 from bot.model.job import JobUpdate, Sampling, Working
 from bot.replies.cards import Card, CardMaker
+from bot.replies.catalogue import text
 from bot.replies.courier import CourierError, ReplyGone
 from bot.replies.safe import alt_text
 
@@ -20,7 +21,6 @@ EDIT_GAP_S = 1.5
 PREVIEW_GAP_S = 3.0
 LAST_EDIT_S = 8.0
 """Seconds that the last word waits for an edit that is on its way: one that is given up may yet be carried out."""
-PREVIEW_BYTES = 300_000
 
 Send = Callable[[Card], Awaitable[None]]
 Judge = Callable[[bytes], Awaitable[bytes | None]]
@@ -47,6 +47,7 @@ class ProgressReporter:
         self._cards, self._send, self._judge, self._gap_s, self._once = cards, send, judge, gap_s, once
         self._latest: JobUpdate | None = None
         self._preview: bytes | None = None
+        self._shown: Attachment | None = None
         self._preview_at = float("-inf")
         self._news = asyncio.Event()
         self._sending = self._closed = False
@@ -80,19 +81,19 @@ class ProgressReporter:
 
     async def _run(self) -> None:
         """Show updates until stopped; a reply that is gone ends it, a fault on the way does not."""
-        shown = ""
+        shown: Card | None = None
         while not self._closed:
             await self._news.wait()
             self._news.clear()
             if self._latest is None:
                 continue
             card = self._cards.running(self._latest, await self._due_preview())
-            if card.content == shown and card.files is None:
+            if card == shown:
                 continue
             self._sending = True
             try:
                 await self._send(card)
-                shown = card.content
+                shown = card
             except ReplyGone:
                 log.info("progress.reply_gone")
                 return
@@ -106,13 +107,16 @@ class ProgressReporter:
                 await asyncio.sleep(self._gap_s)
 
     async def _due_preview(self) -> Attachment | None:
+        """Return the preview to show, which goes with every edit: the one before, unless a newer one is due."""
         now = time.monotonic()
         data, self._preview = self._preview, None
-        if data is None or now - self._preview_at < PREVIEW_GAP_S or len(data) > PREVIEW_BYTES:
-            return None
+        if data is None or now - self._preview_at < PREVIEW_GAP_S:
+            return self._shown
         judged = await self._judge(data)
-        ending = picture_ending(judged) if judged is not None else None
-        if judged is None or ending is None:
-            return None
+        made = await asyncio.to_thread(small_preview, judged) if judged is not None else None
+        if made is None:
+            return self._shown
         self._preview_at = now
-        return Attachment(filename=f"preview.{ending}", data=judged, alt=alt_text(self._cards.request.prompt))
+        alt = text("card.preview_alt", self._cards.locale, prompt=self._cards.request.prompt or self._cards.title)
+        self._shown = Attachment(filename=f"preview.{made[1]}", data=made[0], alt=alt_text(alt))
+        return self._shown

@@ -20,9 +20,11 @@ from bot.sandbox.comfyui.server import serving as serving_comfyui
 from bot.sandbox.comfyui.worker import Pace
 from bot.sandbox.discord.checks import walked
 from bot.sandbox.discord.interactions import NotSent
+from bot.sandbox.discord.records import words_of
 from bot.sandbox.discord.server import Discord
 from bot.sandbox.discord.server import serving as serving_discord
 from bot.sandbox.discord.world import BOT_TOKEN
+from bot.sandbox.wordsmith import serving as serving_wordsmith
 from bot.settings import ComfyServer, Settings, load_settings
 
 REAL_PACE = Pace(step_s=0.12, load=1.0)
@@ -103,6 +105,9 @@ async def running(
             raise SettingsError(
                 [f"--port: {port} cannot be used ({taken.strerror}); --port 0 takes a free one"]
             ) from taken
+        if "prompt_helper_url" not in settings:
+            helper = await stack.enter_async_context(serving_wordsmith())
+            settings |= {"prompt_helper_url": helper, "prompt_helper_model": "stand-in", "prompt_helper_key": None}
         wanted = sandbox_settings(discord.url, comfyui_url, data_dir, **settings)
         bot = await stack.enter_async_context(AsyncExitStack())
         sandbox = Sandbox(discord, comfyui, await _started(bot, wanted, comfyui), bot)
@@ -208,7 +213,7 @@ async def _last_word(seen: "asyncio.Queue[dict[str, Any]]", say: Callable[[str],
         message = news.get("message")
         if message is None or message["flags"] & 128:
             continue
-        for row in message["content"].splitlines():
+        for row in words_of(message["content"], message["components"]).splitlines():
             if row not in said:
                 said.add(row)
                 say(row)

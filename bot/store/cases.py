@@ -15,7 +15,7 @@ from bot.model.verdict import HoldReason
 from bot.store.audit import append, locked
 from bot.store.database import Database
 from bot.store.sanctions import member_alone
-from bot.store.tables import cases, jobs, reports
+from bot.store.tables import cases, jobs, reports, results
 
 LATELY_S = 7 * DAY_S
 """How long cases and reports keep their people, whatever these erase."""
@@ -145,6 +145,7 @@ def decide(connection: sa.Connection, decided: Decided, release: Release, conseq
     won = connection.execute(closing.values(**values)).rowcount == 1
     if won and outcome is Outcome.REMOVED:
         connection.execute(jobs.update().where(jobs.c.id == row.job_id).values(removed=True, told=False))
+        connection.execute(results.update().where(results.c.job_id == row.job_id).values(thumb=None))
     case = _case(connection, connection.execute(cases.select().where(*where)).one())
     if won and outcome in _ACTS:
         append(connection, _entry(case, decided, _ACTS[outcome]))

@@ -15,14 +15,14 @@ import sqlalchemy as sa
 
 from bot.model.audit import Entry
 from bot.model.guild import EVERYWHERE
-from bot.model.job import ENDED, LIVE, STEPS, WAITING, Failure, Job, JobState, Quota, Result
+from bot.model.job import LIVE, STEPS, WAITING, Failure, Job, JobState, Quota, Result
 from bot.model.jsontree import JsonObject, obj
 from bot.model.request import Request
 from bot.model.verdict import HoldReason
 from bot.store import cases
 from bot.store.audit import append
 from bot.store.database import Along, Database, Work
-from bot.store.rows import blank_of, failure_text, readable, row_of
+from bot.store.rows import failure_text, readable, row_of
 from bot.store.sanctions import is_blocked, member_alone
 from bot.store.tables import jobs, results
 
@@ -245,11 +245,13 @@ class JobStore:
             target, values["hold"] = JobState.HELD, held
         return await self._step(job.id, job.attempt, JobState.RUNNING, target, values, also=also)
 
-    async def delivered(self, job_id: str, attempt: int) -> bool:
-        """Delivering → done; what was kept for the delivery is dropped. False as `move`."""
+    async def delivered(self, job_id: str, attempt: int, thumbs: Mapping[int, bytes] | None = None) -> bool:
+        """Delivering → done; what was kept for the delivery is dropped, small pictures stay. False as `move`."""
 
         def also(connection: sa.Connection) -> None:
             connection.execute(_DROP_KEPT, {"job": job_id})
+            for number, thumb in (thumbs or {}).items():
+                connection.execute(_KEEP_THUMB, {"job": job_id, "which": number - 1, "small": thumb})
 
         return await self._step(job_id, attempt, JobState.DELIVERING, JobState.DONE, {"told": True}, also=also)
 
@@ -342,43 +344,6 @@ class JobStore:
             ]
 
         return await self._database.read(question)
-
-    async def purge(self, before: float, guild_id: int | None = None) -> int:
-        """Forget the jobs (of one guild) that ended before a time, with their results; return how many."""
-        here = () if guild_id is None else (jobs.c.guild_id == guild_id,)
-        old = jobs.delete().where(jobs.c.state.in_(ENDED), jobs.c.changed_at < before, ~cases.concerns(), *here)
-        return await self._database.write(lambda connection: connection.execute(old).rowcount)
-
-    async def export_member(self, member_id: int) -> list[JsonObject]:
-        """Return what a member asked for, and how it ended."""
-        query = jobs.select().where(jobs.c.member_id == member_id).order_by(jobs.c.created_at)
-        names = ("id", "guild_id", "channel_id", "message_id", "state", "created_at", "changed_at")
-
-        def question(connection: sa.Connection) -> list[JsonObject]:
-            return [
-                {**{name: getattr(row, name) for name in names}, "request": json.loads(row.request)}
-                for row in connection.execute(query)
-            ]
-
-        return await self._database.read(question)
-
-    async def erase_member(self, member_id: int, counted: Mapping[int, float]) -> int:
-        """Forget a member's jobs that have ended, with their results; return how many.
-
-        `counted`: guilds with a quota, and since when it counts; of jobs there the cost stays, and nothing else.
-        """
-        own = (jobs.c.member_id == member_id, jobs.c.state.in_(ENDED))
-        counts = [sa.and_(jobs.c.guild_id == guild, jobs.c.created_at >= since) for guild, since in counted.items()]
-        kept = sa.or_(sa.false(), *counts)
-
-        def change(connection: sa.Connection) -> int:
-            rows = connection.execute(jobs.select().where(*own, kept)).all()
-            for row in rows:
-                connection.execute(results.delete().where(results.c.job_id == row.id))
-                connection.execute(jobs.update().where(jobs.c.id == row.id).values(**blank_of(row)))
-            return connection.execute(jobs.delete().where(*own, ~kept)).rowcount + len(rows)
-
-        return await self._database.write(change)
 
     async def _step(
         self,
@@ -478,6 +443,11 @@ _OF_GUILD = _waiting(jobs.c.guild_id == sa.bindparam("guild"))
 _WAITING_OF = sa.select(_OF_MEMBER.scalar_subquery(), _OF_GUILD.scalar_subquery())
 _DROP_KEPT = (
     results.update().where(results.c.job_id == sa.bindparam("job"), results.c.data.is_not(None)).values(data=None)
+)
+_KEEP_THUMB = (
+    results.update()
+    .where(results.c.job_id == sa.bindparam("job"), results.c.number == sa.bindparam("which"))
+    .values(thumb=sa.bindparam("small"))
 )
 
 

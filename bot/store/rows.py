@@ -35,6 +35,7 @@ def row_of(job: Job) -> dict[str, Any]:
         "template": job.request.template,
         "member_id": job.request.member_id,
         "guild_id": job.request.guild_id,
+        "adult": job.request.adult,
         "application_id": address.application_id,
         "channel_id": address.channel_id,
         "message_id": address.message_id,
@@ -108,4 +109,5 @@ def _job(row: Any) -> Job:
         hold=HoldReason(row.hold) if row.hold else None,
         spoiler=row.spoiler,
         removed=row.removed,
+        deleted=row.deleted,
     )

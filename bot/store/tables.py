@@ -38,6 +38,8 @@ jobs = sa.Table(
     sa.Column("spoiler", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("removed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("running_cap", sa.Integer),
+    sa.Column("adult", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("deleted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("changed_at", sa.Float, nullable=False),
     sa.Index("jobs_by_state", "state", "member_id"),
@@ -56,7 +58,43 @@ results = sa.Table(
     sa.Column("subfolder", sa.Text, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("data", sa.LargeBinary),
+    sa.Column("thumb", sa.LargeBinary),
 )
+
+favourites = sa.Table(
+    "favourites",
+    metadata,
+    sa.Column("job_id", sa.String(32), sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("member_id", sa.BigInteger, primary_key=True),
+    sa.Column("guild_id", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Index("favourites_by_guild", "guild_id", "at"),
+)
+
+drafts = sa.Table(
+    "drafts",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("member_id", sa.BigInteger, nullable=False),
+    sa.Column("guild_id", sa.BigInteger, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index("drafts_by_member", "member_id"),
+)
+"""Requests that members have not sent yet."""
+
+promises = sa.Table(
+    "promises",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("application_id", sa.BigInteger, nullable=False),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("locale", sa.String(16), nullable=False),
+    sa.Column("keeper", sa.String(16), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+"""Answers that are owed: interactions that say "thinking…", and the process that answers them."""
 
 uploads = sa.Table(
     "uploads",

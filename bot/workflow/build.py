@@ -100,17 +100,20 @@ def _stepped(option: Option, value: float) -> int | float:
 
 
 def prompts(template: Template, request: Request) -> dict[str, Prompt]:
-    """Return the request's prompts by role, taken apart.
+    """Return the request's prompts by role, in its style, taken apart.
 
     Raises:
         RequestError: their syntax is wrong.
     """
     texts: dict[str, str] = {}
+    style, negative = request.style, request.negative
     asked = template.option("prompt")
     if asked is not None and (asked.required or request.prompt.strip()):
-        texts[POSITIVE] = request.prompt  # else the file's own words stay
-    if request.negative is not None:
-        texts[NEGATIVE] = request.negative
+        texts[POSITIVE] = style.applied(request.prompt) if style else request.prompt  # else the file's own words stay
+    if style is not None and template.roles.negative:
+        negative = style.negated(negative)
+    if negative is not None:
+        texts[NEGATIVE] = negative
     try:
         parse = parse_prompt if template.manifest.prompt_syntax else plain_prompt
         return {role: parse(text) for role, text in texts.items()}

@@ -128,6 +128,8 @@ class Manifest(BaseModel):
     """Values by node and input that replace what the file has: `[fixed."3"]`, `cfg = 7`."""
     outputs: tuple[str, ...] | None = None
     """Ids of the nodes whose files members get; left out, what was traced."""
+    follow_up: tuple[str, ...] = ()
+    """What it makes of a finished picture (`vary`, `upscale`, `animate`, or a name of the owner's): a button each."""
     cost: float = Field(default=1.0, gt=0, le=1000)
     """What one run costs, an ordinary picture being 1."""
     servers: tuple[str, ...] | None = None
@@ -158,6 +160,15 @@ class Manifest(BaseModel):
             reason = "must be 1 to 32 letters, digits, - or _, in lower case"
             raise ValueError(reason)
         return name
+
+    @field_validator("follow_up")
+    @classmethod
+    def _follows(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not is_name(name):
+                reason = f"{name!r} is no name for a follow-up: 1 to 32 letters, digits, - or _, in lower case"
+                raise ValueError(reason)
+        return names
 
     @field_validator("options")
     @classmethod

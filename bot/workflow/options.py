@@ -266,3 +266,10 @@ def listed(name: str, node_lists: Sequence[NodeList]) -> tuple[str, ...]:
     class_type, input_name = LISTS[name]
     specs = [known[class_type].inputs.get(input_name) for known in node_lists if class_type in known]
     return tuple(dict.fromkeys(choice for spec in specs if spec for choice in spec.choices or ()))
+
+
+def taken_kind(options: Iterable[Option]) -> Kind | None:
+    """Return the kind of the one file that makes a template go, masks apart; None if it takes none, or needs more."""
+    files = [option for option in options if option.kind in FILES and option.base_role != "mask"]
+    needed = [option for option in files if option.required] or files[:1]
+    return needed[0].kind if len(needed) == 1 else None

@@ -6,6 +6,7 @@ from typing import Any
 from bot.model.jsontree import JsonObject
 from bot.model.request import Request
 from bot.workflow.graph import Graph, Place
+from bot.workflow.roles import Roles
 from bot.workflow.template import Template
 
 METADATA_KEY = "easel"
@@ -20,14 +21,26 @@ def recipe(template: Template, request: Request, graph: Graph) -> JsonObject:
 
     What the workflow does not have is left out.
     """
-    roles = template.roles
+    made_by = graph_recipe(template.roles, graph)
+    found: dict[str, Any] = {
+        "template": template.name,
+        **made_by,
+        "prompt": request.prompt,
+        "style": request.style.name if request.style else None,
+        "negative": request.negative if request.negative is not None else made_by["negative"],
+        "options": dict(request.values),
+    }
+    return {name: value for name, value in found.items() if value not in (None, "", [], {})}
+
+
+def graph_recipe(roles: Roles, graph: Graph) -> dict[str, Any]:
+    """Return what a graph alone says of itself, with None for what it does not have."""
     live = graph.upstream(roles.outputs)
     graph = Graph({node.id: node for node in graph.nodes.values() if node.id in live})
     size = roles.sizes[0] if roles.sizes else None
-    found: dict[str, Any] = {
-        "template": template.name,
-        "prompt": request.prompt,
-        "negative": request.negative if request.negative is not None else _first(graph, roles.negative),
+    return {
+        "prompt": _first(graph, roles.positive),
+        "negative": _first(graph, roles.negative),
         "loras": _loras(graph),
         "seed": _first(graph, roles.seeds) if roles.seeds else None,
         "width": graph.value(size.width) if size else None,
@@ -37,9 +50,7 @@ def recipe(template: Template, request: Request, graph: Graph) -> JsonObject:
         "models": [graph.value(place) for place in roles.models],
         "vae": _anywhere(graph, _VAES),
         "clip_skip": _anywhere(graph, _SKIPS),
-        "options": dict(request.values),
     }
-    return {name: value for name, value in found.items() if value not in (None, "", [], {})}
 
 
 def _first(graph: Graph, places: tuple[Place, ...]) -> Any:

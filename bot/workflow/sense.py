@@ -7,7 +7,7 @@ from bot.model.request import parse_size
 from bot.workflow.graph import Graph, Place
 from bot.workflow.manifest import Manifest, ManifestFault, OptionEntry
 from bot.workflow.numbers import LIKE_A_NUMBER
-from bot.workflow.options import FILES, Kind, Option, all_options, is_number, role_of, traced_options
+from bot.workflow.options import FILES, Kind, Option, all_options, is_number, role_of, taken_kind, traced_options
 from bot.workflow.roles import Roles
 
 _NUMERIC = (Kind.WHOLE, Kind.NUMBER)
@@ -42,6 +42,7 @@ def manifest_faults(graph: Graph, roles: Roles, manifest: Manifest) -> list[Mani
         ),
         *_idle(graph, manifest, options),
         *_twice(manifest, options),
+        *_unfollowable(manifest, options),
     ]
 
 
@@ -60,6 +61,18 @@ def _unfounded(graph: Graph, manifest: Manifest, traced: list[Option]) -> Iterat
             reason = _missing(graph, place) or (None if place in found else _linked(graph, place))
             if reason is not None:
                 yield ManifestFault(key=("options", name, "places"), reason=reason)
+
+
+def _unfollowable(manifest: Manifest, options: list[Option]) -> Iterator[ManifestFault]:
+    """A follow-up gets one file and the words of what it follows; whatever else must be given, nobody gives."""
+    if not manifest.follow_up:
+        return
+    if taken_kind(options) is None:
+        yield ManifestFault(key=("follow_up",), reason="the workflow does not take exactly one picture, video or sound")
+    for option in options:
+        if option.required and option.kind not in FILES and option.role != "prompt" and option.default is None:
+            reason = f"the option {option.name} must be given; a follow-up cannot: give it a default"
+            yield ManifestFault(key=("follow_up",), reason=reason)
 
 
 def _missing(graph: Graph, place: Place) -> str | None:

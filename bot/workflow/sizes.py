@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from bot.model.jsontree import number
 from bot.model.request import Size, parse_size
 from bot.workflow.template import Template
 
@@ -22,6 +21,7 @@ NARROWEST = 4
 
 _AREA = 1024 * 1024
 """Pixels where the template does not say: what most models since SDXL were trained on."""
+_LONGEST = 2**16
 _NEAR = 0.1
 _RATIO = re.compile(r"\s*(\d{1,5})\s*:\s*(\d{1,5})\s*")
 
@@ -83,10 +83,15 @@ def _area(template: Template | None) -> int:
     if template is None or not template.roles.sizes:
         return _AREA
     first = template.roles.sizes[0]
-    width, height = (number(template.graph.value(place)) for place in (first.width, first.height))
-    if width is None or height is None or min(width, height) < 1:
-        return _AREA
-    return int(width * height)
+    width, height = (_pixels(template.graph.value(place)) for place in (first.width, first.height))
+    return width * height or _AREA
+
+
+def _pixels(value: object) -> int:
+    """Return the length of a side, or nothing for what cannot be one."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= _LONGEST:
+        return int(value)
+    return 0
 
 
 def _sides(template: Template | None) -> Iterator[int]:

@@ -9,7 +9,7 @@ from typing import Any
 from bot.comfy.models import NodeList
 from bot.workflow.graph import Graph, GraphError, Place, read_graph
 from bot.workflow.manifest import Manifest, is_name, read_manifest, told
-from bot.workflow.options import FILES, Option, fixed_places, options_of, spec_of
+from bot.workflow.options import FILES, Kind, Option, fixed_places, options_of, spec_of, taken_kind
 from bot.workflow.roles import Roles, SizePlace, trace
 from bot.workflow.sense import manifest_faults
 
@@ -82,12 +82,22 @@ class Template:
         return tuple(option for option in self.options if option.required)
 
     @property
+    def takes(self) -> Kind | None:
+        """The kind of file that it works on; None if it needs none, or more than one."""
+        return taken_kind(self.options)
+
+    @property
     def file_options(self) -> tuple[Option, ...]:
         """The options that take a file."""
         return tuple(option for option in self.options if option.kind in FILES)
 
 
-RESERVED = frozenset({"imagine", "queue", "cancel", "help", "server", "models"})
+RESERVED = frozenset(
+    {
+        *("imagine", "queue", "cancel", "help", "recipe", "history", "gallery", "stats", "enhance", "quota", "appeal"),
+        *("privacy", "mydata", "settings", "words", "mod", "server", "models"),
+    }
+)
 """Names of Easel's own commands."""
 
 COMMANDS = 80

@@ -12,7 +12,7 @@ _PLACEHOLDER = re.compile(r"\{\{.*\}\}|^%\w+%$|PARAM_|_HERE|提示词|^\{\w+\}$|
 _TITLE_FOR = re.compile(r"prompt|positive|subject|scene|提示词|input", re.IGNORECASE)
 _TITLE_AGAINST = re.compile(r"style|lora|quality|suffix|trigger|constant|system|prefix", re.IGNORECASE)
 _QUALITY_TAGS = re.compile(r"masterpiece|best quality|highres|8k|4k|absurdres|score_\d", re.IGNORECASE)
-_ONLY_LORA = re.compile(r"^\s*(<lora:[^>]*>\s*,?\s*)+$", re.IGNORECASE)
+_ONLY_LORA = re.compile(r"^\s*(<lora:[^>]*>[\s,]*)+$", re.IGNORECASE)
 _REPLACES = re.compile(r"replace|regex", re.IGNORECASE)
 _OPTIONS = frozenset({"yes", "no", "true", "false", "enable", "disable", "enabled", "disabled", "none", "on", "off",
                       "fixed", "randomize", "increment", "decrement", "auto", "default"})  # fmt: skip

@@ -96,8 +96,8 @@ async def test_no_listed_word_reaches_a_server(folder: Path) -> None:
         through: list[str] = []
         for name, options in asked:
             reply = await max_.until(at_rest, await max_.says(name, **options))
-            if "word" not in reply.content or any(word in reply.content for word in LISTED):
-                through.append(f"/{name} {options}: {reply.content[:80]}")
+            if "word" not in reply.words or any(word in reply.words for word in LISTED):
+                through.append(f"/{name} {options}: {reply.words[:80]}")
         assert through == []
         assert sandbox.comfyui is not None
         assert sandbox.comfyui.worker.history == {}
@@ -110,11 +110,11 @@ async def test_again_is_judged_by_the_list_of_now(sandbox: Sandbox, max_: Person
     message = await max_.picture(await max_.says("imagine", prompt="a zorblat"))
     await lists(sandbox, "zorblat")
 
-    assert "word" in (await max_.until(at_rest, await max_.presses(message, "again"))).content
+    assert "word" in (await max_.until(at_rest, await max_.presses(message, "again"))).words
     async with sandbox.restarted():
         assert await sandbox.app.fleet_ready()
         reply = await max_.until(at_rest, await max_.presses(message, "again"))
-        assert "word" in reply.content
-        assert "zorblat" not in reply.content
+        assert "word" in reply.words
+        assert "zorblat" not in reply.words
         assert sandbox.comfyui is not None
         assert len(sandbox.comfyui.worker.history) == 1

@@ -10,11 +10,13 @@ from PIL import Image
 
 from bot.model.job import JobState
 from bot.sandbox.comfyui.worker import Pace
+from bot.sandbox.discord.checks import walked
 from bot.sandbox.discord.faults import Fault
+from bot.sandbox.discord.records import words_of
 from bot.sandbox.discord.world import Message
 from bot.sandbox.run import Sandbox, running
 from tests.conftest import FAST, eventually
-from tests.person import Person, at_rest
+from tests.person import Person, at_rest, job_id_of
 
 _HOSTILE = (
     '@everyone <@123456789012345678> "quotes" \\ {braces} {0} %s $(x) `code` ``` <script>alert(1)</script> '
@@ -34,10 +36,13 @@ async def test_words_become_a_picture(sandbox: Sandbox, max_: Person) -> None:
 
     assert [one["description"] for one in message.attachments] == ["a red fox in snow"]
     assert picture_of(sandbox, message.attachments[0]).size == (512, 512)
-    assert "`77`" in message.content
-    assert "Stable Diffusion 1.5" in message.content
-    labels = [item["label"] for item in message.components[0]["components"]]
-    assert labels == ["Again", "Delete", "Report"]
+    assert "`77`" in message.words
+    assert "Stable Diffusion 1.5" in message.words
+    labels = [item["label"] for item in walked(message.components) if item["type"] == 2]
+    assert labels == [
+        *("Again", "Vary (subtle)", "Vary (strong)", "Upscale", "Remix"),
+        *("Favourite", "Recipe", "Delete", "Report"),
+    ]
 
 
 async def test_options_reach_the_graph(sandbox: Sandbox, max_: Person) -> None:
@@ -75,15 +80,15 @@ async def test_hostile_prompt_arrives_untouched(sandbox: Sandbox, max_: Person) 
     assert graph["positive"]["inputs"]["text"] == HOSTILE
     assert set(graph) == {"checkpoint", "positive", "negative", "latent", "sampler", "decode", "save"}
     assert message.pings == []
-    assert "\u202e" not in message.content
-    assert len(message.content) <= 2000
+    assert "\u202e" not in message.words
+    assert len(message.words) <= 2000
     edits = [call for call in sandbox.discord.world.calls if call.method == "PATCH"]
     assert edits
     assert all(call.body["allowed_mentions"] == {"parse": []} for call in edits)
 
 
 async def test_progress_is_shown_and_paced() -> None:
-    """The reply goes through steps with a bar and a preview, no faster than one edit in 1.5 s, to the picture."""
+    """The reply goes through steps and a preview, no faster than one edit in 1.5 s, to the picture."""
     async with running(pace=Pace(step_s=0.2)) as sandbox:
         person = Person(sandbox, "max")
         seen: list[str] = []
@@ -92,12 +97,12 @@ async def test_progress_is_shown_and_paced() -> None:
         def hear(event: str, data: dict[str, object], _only: str | None) -> None:
             message = data.get("message")
             if event == "MESSAGE_UPDATE" and isinstance(message, dict):
-                seen.append(str(message["content"]))
+                seen.append(words_of(message["content"], message["components"]))
                 previews.extend(one["filename"] for one in message["attachments"])
 
         sandbox.discord.world.listeners.append(hear)
         message = await person.picture(await person.says("imagine", prompt="a red fox"))
-        assert any("step" in text and "▰" in text and "%" in text and "Sampler" in text for text in seen)
+        assert any("step" in text and "%" in text and "Sampler" in text for text in seen)
         assert any("left" in text for text in seen)
         assert "preview.jpg" in previews
         assert message.attachments[0]["filename"].startswith("easel-")
@@ -126,7 +131,7 @@ async def test_a_cut_socket_still_delivers(slow_sandbox: Sandbox) -> None:
     """With the event socket killed in mid-run, the picture comes all the same, by queue and history."""
     person = Person(slow_sandbox, "max")
     sent = await person.says("imagine", prompt="a red fox")
-    await person.until(lambda message: "step" in message.content, sent)
+    await person.until(lambda message: "step" in message.words, sent)
     assert slow_sandbox.comfyui is not None
 
     await slow_sandbox.comfyui.hub.cut()
@@ -139,7 +144,7 @@ async def test_frames_lost_with_a_socket_are_made_again(slow_sandbox: Sandbox) -
     """A template that sends its picture over the socket is run again when that socket broke."""
     person = Person(slow_sandbox, "max")
     sent = await person.says("imagine", prompt="a red fox", template="socket")
-    await person.until(lambda message: "step" in message.content, sent)
+    await person.until(lambda message: "step" in message.words, sent)
     assert slow_sandbox.comfyui is not None
 
     await slow_sandbox.comfyui.hub.cut()
@@ -152,7 +157,7 @@ async def test_the_reply_outlives_its_token(slow_sandbox: Sandbox) -> None:
     """When the interaction's token has died, the same message is edited with the bot's own token."""
     person = Person(slow_sandbox, "max")
     sent = await person.says("imagine", prompt="a red fox")
-    await person.until(lambda message: "step" in message.content, sent)
+    await person.until(lambda message: "step" in message.words, sent)
 
     slow_sandbox.discord.world.offset_s = 16 * 60
 
@@ -179,9 +184,9 @@ async def test_a_failing_node_is_told_in_plain_words(sandbox: Sandbox, max_: Per
 
     message = await max_.until(at_rest, await max_.says("imagine", prompt="a red fox"))
 
-    assert "A step of the workflow failed" in message.content
-    assert "secret" not in message.content
-    assert "boom" not in message.content
+    assert "A step of the workflow failed" in message.words
+    assert "secret" not in message.words
+    assert "boom" not in message.words
     assert message.attachments == []
 
 
@@ -192,7 +197,7 @@ async def test_running_out_of_memory_names_the_way_out(sandbox: Sandbox, max_: P
 
     message = await max_.until(at_rest, await max_.says("imagine", prompt="a red fox"))
 
-    assert "smaller size" in message.content
+    assert "smaller size" in message.words
 
 
 async def test_a_text_500_is_told_as_the_servers_fault(sandbox: Sandbox, max_: Person) -> None:
@@ -202,14 +207,14 @@ async def test_a_text_500_is_told_as_the_servers_fault(sandbox: Sandbox, max_: P
 
     message = await max_.until(at_rest, await max_.says("imagine", prompt="a red fox"))
 
-    assert "answered with an error of its own" in message.content
+    assert "answered with an error of its own" in message.words
 
 
 async def test_a_prompt_that_vanishes_is_sent_again(slow_sandbox: Sandbox) -> None:
     """A prompt that the server has forgotten, as after a restart, is submitted once more and delivered."""
     person = Person(slow_sandbox, "max")
     sent = await person.says("imagine", prompt="a red fox")
-    await person.until(lambda message: "step" in message.content, sent)
+    await person.until(lambda message: "step" in message.words, sent)
     assert slow_sandbox.comfyui is not None
     worker, hub = slow_sandbox.comfyui.worker, slow_sandbox.comfyui.hub
     worker.interrupt = True
@@ -224,12 +229,12 @@ async def test_cancel_while_running_stops_the_server(slow_sandbox: Sandbox) -> N
     """Cancel on a running job interrupts exactly that prompt and says so."""
     person = Person(slow_sandbox, "max")
     sent = await person.says("imagine", prompt="a red fox")
-    message = await person.until(lambda message: "step" in message.content, sent)
+    message = await person.until(lambda message: "step" in message.words, sent)
 
     await person.presses(message, "cancel")
 
     message = await person.until(at_rest, sent)
-    assert "Cancelled" in message.content
+    assert "Cancelled" in message.words
     assert slow_sandbox.comfyui is not None
     worker = slow_sandbox.comfyui.worker
     await eventually(lambda: worker.running is None, "the prompt still runs")
@@ -243,15 +248,15 @@ async def test_cancel_while_waiting_leaves_others_alone(slow_sandbox: Sandbox) -
     first = await person.says("imagine", prompt="first")
     await person.until(lambda message: not message.loading, first)
     second = await person.says("imagine", prompt="second")
-    follows = await person.until(lambda message: "1 other pictures" in message.content, second)
+    follows = await person.until(lambda message: "1 other pictures" in message.words, second)
     third = await person.says("imagine", prompt="third")
-    waits = await person.until(lambda message: "place 1" in message.content, third)
+    waits = await person.until(lambda message: "place 1" in message.words, third)
 
     await person.presses(waits, "cancel")
     await person.presses(follows, "cancel")
 
-    assert "Cancelled" in (await person.until(at_rest, second)).content
-    assert "Cancelled" in (await person.until(at_rest, third)).content
+    assert "Cancelled" in (await person.until(at_rest, second)).words
+    assert "Cancelled" in (await person.until(at_rest, third)).words
     await person.picture(first)
     assert slow_sandbox.comfyui is not None
     assert len(slow_sandbox.comfyui.worker.history) == 1
@@ -261,14 +266,14 @@ async def test_others_cannot_cancel_but_moderators_can(slow_sandbox: Sandbox) ->
     """Another member's click on Cancel is refused in private; a moderator's is not."""
     person, other, moderator = (Person(slow_sandbox, name) for name in ("max", "noa", "mina"))
     sent = await person.says("imagine", prompt="a red fox")
-    message = await person.until(lambda message: "step" in message.content, sent)
+    message = await person.until(lambda message: "step" in message.words, sent)
 
     await other.presses(message, "cancel")
     words = await _private_words(slow_sandbox, "Only the person who asked")
     assert words.only_for == other.person.id
 
     await moderator.presses(message, "cancel")
-    assert "Cancelled" in (await person.until(at_rest, sent)).content
+    assert "Cancelled" in (await person.until(at_rest, sent)).words
 
 
 async def test_again_makes_the_pressers_own_with_a_new_seed(sandbox: Sandbox, max_: Person) -> None:
@@ -279,8 +284,8 @@ async def test_again_makes_the_pressers_own_with_a_new_seed(sandbox: Sandbox, ma
     second = await other.picture(await other.presses(first, "again"))
 
     assert second.id != first.id
-    assert "`7`" not in second.content
-    assert "シード" in second.content
+    assert "`7`" not in second.words
+    assert "seed" in second.words  # what everybody reads is in the language of the guild
     assert sandbox.comfyui is not None
     seeds = {entry["prompt"][2]["sampler"]["inputs"]["seed"] for entry in sandbox.comfyui.worker.history.values()}
     assert len(seeds) == 2
@@ -313,7 +318,7 @@ async def test_a_restart_in_mid_run_attaches_again() -> None:
     async with running(pace=Pace(step_s=0.3)) as sandbox:
         person = Person(sandbox, "max")
         sent = await person.says("imagine", prompt="a red fox")
-        await person.until(lambda message: "step" in message.content, sent)
+        await person.until(lambda message: "step" in message.words, sent)
         async with sandbox.restarted():
             await person.picture(sent)
             assert sandbox.comfyui is not None
@@ -327,29 +332,27 @@ async def test_the_queue_lists_own_requests(slow_sandbox: Sandbox) -> None:
     await person.until(lambda message: not message.loading, first)
     await person.says("imagine", prompt="second of max")
     third = await person.says("imagine", prompt="third of max")
-    await person.until(lambda message: "place 1" in message.content, third)
+    await person.until(lambda message: "place 1" in message.words, third)
 
     own = await person.until(at_rest, await person.says("queue"))
-    assert "running · first of max" in own.content
-    assert "running · second of max" in own.content  # it follows on the machine
-    assert "1. place · third of max" in own.content
+    assert "running · first of max" in own.words
+    assert "running · second of max" in own.words  # it follows on the machine
+    assert "1. place · third of max" in own.words
     assert own.only_for == person.person.id
     foreign = await other.until(at_rest, await other.says("queue"))
-    assert "of max" not in foreign.content
-    assert "waiting: 1" in foreign.content
+    assert "of max" not in foreign.words
+    assert "waiting: 1" in foreign.words
     moderator = Person(slow_sandbox, "mina")
     everyone = await moderator.until(at_rest, await moderator.says("queue"))
-    assert f"1. place · third of max · <@{person.person.id}>" in everyone.content
+    assert f"1. place · third of max · <@{person.person.id}>" in everyone.words
 
     words = await person.until(at_rest, await person.says("cancel"))
-    assert words.content == "Cancelled: third of max"
+    assert words.words == "Cancelled: third of max"
 
 
 async def _private_words(sandbox: Sandbox, start: str) -> Message:
     def found() -> list[Message]:
-        return [
-            one for one in sandbox.discord.world.messages.values() if one.only_for and one.content.startswith(start)
-        ]
+        return [one for one in sandbox.discord.world.messages.values() if one.only_for and one.words.startswith(start)]
 
     await eventually(lambda: bool(found()), f"nobody was told: {start}")
     return found()[-1]
@@ -358,7 +361,7 @@ async def _private_words(sandbox: Sandbox, start: str) -> Message:
 async def test_job_rows_end_as_done(sandbox: Sandbox, max_: Person) -> None:
     """A delivered job's row says done, with its results beside it."""
     message = await max_.picture(await max_.says("imagine", prompt="a red fox"))
-    job_id = message.components[0]["components"][0]["custom_id"].rsplit(":", 1)[1]
+    job_id = job_id_of(message)
 
     async def is_done() -> bool:
         job = await sandbox.app.crew.desk.find(job_id)

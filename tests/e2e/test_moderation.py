@@ -51,7 +51,7 @@ async def case_post(sandbox: Sandbox, channel: str = "review", count: int = 1) -
 async def held(person: Person, **options: Any) -> Any:
     """Ask for a picture and wait until it is held."""
     sent = await person.says("imagine", **{"prompt": "a fox", **options})
-    message = await person.until(lambda one: HELD in one.content, sent)
+    message = await person.until(lambda one: HELD in one.words, sent)
     assert message.attachments == []
     return sent
 
@@ -60,7 +60,7 @@ def direct_words(sandbox: Sandbox, name: str) -> str:
     """Return what the bot has written to somebody directly."""
     world = sandbox.discord.world
     channel = world.direct_channel(world.person_named(name)).id
-    return "\n".join(one.content for one in world.messages.values() if one.channel_id == channel)
+    return "\n".join(one.words for one in world.messages.values() if one.channel_id == channel)
 
 
 async def test_a_held_picture_is_shown_after_approval(guarded: Sandbox, max_: Person) -> None:
@@ -68,14 +68,14 @@ async def test_a_held_picture_is_shown_after_approval(guarded: Sandbox, max_: Pe
     sent = await held(max_, prompt="a fox in snow")
     post = await case_post(guarded)
     assert [one["filename"].startswith("SPOILER_") for one in post.attachments] == [True]
-    assert "a fox in snow" in post.content
+    assert "a fox in snow" in post.words
     mina = Person(guarded, "mina", "review")
 
     await mina.presses(post, "approve")
 
     message = await max_.picture(sent)
     assert not message.attachments[0]["filename"].startswith("SPOILER_")
-    await eventually(lambda: "Let through" in posts(guarded, "review")[-1].content, "the post does not tell")
+    await eventually(lambda: "Let through" in posts(guarded, "review")[-1].words, "the post does not tell")
     assert posts(guarded, "review")[-1].components == []
 
 
@@ -85,7 +85,7 @@ async def test_a_rejected_picture_is_never_shown(guarded: Sandbox, max_: Person,
     sent = await held(max_)
     await Person(guarded, "mina", "review").presses(await case_post(guarded), button)
 
-    message = await max_.until(lambda one: "did not let it through" in one.content, sent)
+    message = await max_.until(lambda one: "did not let it through" in one.words, sent)
 
     assert message.attachments == []
     member, guild = int(max_.person.id), guild_of(guarded)
@@ -96,7 +96,7 @@ async def test_a_rejected_picture_is_never_shown(guarded: Sandbox, max_: Person,
     await eventually(struck, "the strikes are not those")
     if strikes:
         await eventually(lambda: "You have a strike" in direct_words(guarded, "max"), "nobody told the member")
-        said = lambda: any("strike" in one.content for one in posts(guarded, "reports"))  # noqa: E731 - said once
+        said = lambda: any("strike" in one.words for one in posts(guarded, "reports"))  # noqa: E731 - said once
         await eventually(said, "the log says nothing")
     results = await guarded.app.bench.jobs.results(await job_id(guarded))
     assert [one.data for one in results] == [None]
@@ -118,15 +118,15 @@ async def test_the_first_decision_counts(guarded: Sandbox, max_: Person) -> None
     await eventually(lambda: len(whispers(guarded, first)) + len(whispers(guarded, second)) == 2, "not both are told")
     told = [*whispers(guarded, first), *whispers(guarded, second)]
     assert sum("Somebody was faster" in words for words in told) == 1
-    message = await max_.until(lambda one: HELD not in one.content, sent)
-    assert bool(message.attachments) == ("✅" in message.content)
+    message = await max_.until(lambda one: HELD not in one.words, sent)
+    assert bool(message.attachments) == ("✅" in message.words)
 
 
 def whispers(sandbox: Sandbox, interaction: Any) -> list[str]:
     """Return what only the person of an interaction sees in answer to it."""
     world = sandbox.discord.world
     return [
-        one.content
+        one.words
         for one in world.messages.values()
         if one.only_for == interaction.person.id and (one.interaction or {}).get("id") == interaction.id
     ]
@@ -150,8 +150,8 @@ async def test_a_case_that_could_not_be_posted_is_posted_later(guarded: Sandbox,
     )
     sent = await held(max_)
     mina = Person(guarded, "mina")
-    listed = await mina.until(lambda one: "**1**" in one.content, await mina.says("mod review"))
-    assert "held picture" in listed.content
+    listed = await mina.until(lambda one: "**1**" in one.words, await mina.says("mod review"))
+    assert "held picture" in listed.words
     shown = await mina.until(lambda one: bool(one.components), await mina.says("mod case", case="1"))
     assert shown.attachments
 
@@ -165,7 +165,7 @@ async def test_a_member_may_call_a_held_picture_off(guarded: Sandbox, max_: Pers
     sent = await held(max_)
     post = await case_post(guarded)
     await max_.presses(max_.reply(sent), "cancel")
-    await max_.until(lambda one: "Cancelled" in one.content, sent)
+    await max_.until(lambda one: "Cancelled" in one.words, sent)
 
     late = await Person(guarded, "mina", "review").presses(post, "approve")
 
@@ -196,11 +196,11 @@ async def test_words_are_refused_held_or_struck(guarded: Sandbox, max_: Person) 
     await lists(guarded, "gryphon", mode=WordMode.HOLD)
     await lists(guarded, "basilisk", mode=WordMode.STRIKE)
     refused = await max_.until(lambda one: not one.loading, await max_.says("imagine", prompt="a d.r.a.g.o.n"))
-    assert "mythology" in refused.content
-    assert "dragon" not in refused.content
+    assert "mythology" in refused.words
+    assert "dragon" not in refused.words
     await held(max_, prompt="a gryphon")
     struck = await max_.until(lambda one: not one.loading, await max_.says("imagine", prompt="a b\u0430silisk"))
-    assert "you have a strike" in struck.content
+    assert "you have a strike" in struck.words
     assert await guarded.app.bench.sanctions.strikes(int(max_.person.id), guild_of(guarded)) == 1
     assert len(guarded.comfyui.worker.history) == 1  # pyright: ignore[reportOptionalMemberAccess]
 
@@ -213,19 +213,19 @@ async def test_a_reported_picture_is_removed(guarded: Sandbox, max_: Person) -> 
     haruka, noa = Person(guarded, "haruka"), Person(guarded, "noa")
     opened = await haruka.presses(message, "report")
     thanks = await haruka.fills(opened, {"reason": "not nice @everyone <@&1>"})
-    await haruka.until(lambda one: "ありがとう" in one.content, thanks)
+    await haruka.until(lambda one: "ありがとう" in one.words, thanks)
     again = await noa.fills(await noa.uses("Report picture", message), {})
-    await noa.until(lambda one: "Thank you" in one.content, again)
-    await eventually(lambda: "(2)" in posts(guarded, "reports")[0].content, "the second report does not join")
+    await noa.until(lambda one: "Thank you" in one.words, again)
+    await eventually(lambda: "(2)" in posts(guarded, "reports")[0].words, "the second report does not join")
     case = posts(guarded, "reports")[0]
     assert case.attachments[0]["filename"].startswith("SPOILER_")
-    assert "not nice" in case.content
+    assert "not nice" in case.words
     assert case.pings == []
     assert len(posts(guarded, "reports")) == 1
 
     await Person(guarded, "mina", "reports").presses(case, "remove")
 
-    gone = await max_.until(lambda one: REMOVED in one.content, sent)
+    gone = await max_.until(lambda one: REMOVED in one.words, sent)
     assert (gone.attachments, gone.components) == ([], [])
     assert await guarded.app.bench.sanctions.strikes(int(max_.person.id), guild_of(guarded)) == 0
 
@@ -237,16 +237,16 @@ async def test_a_ban_blocks_and_cancels(slow_sandbox: Sandbox) -> None:
     for one in (running, waiting):
         await max_.until(lambda message: not message.loading, one)
     banned = await mina.says("mod ban", member="max", reason="enough", duration="2h")
-    await mina.until(lambda one: "kept out" in one.content, banned)
+    await mina.until(lambda one: "kept out" in one.words, banned)
     for one in (running, waiting):
-        await max_.until(lambda message: "Cancelled" in message.content, one)
+        await max_.until(lambda message: "Cancelled" in message.words, one)
     async with slow_sandbox.restarted():
         refused = await max_.says("imagine", prompt="fox")
-        await max_.until(lambda message: "You cannot use me here" in message.content, refused)
+        await max_.until(lambda message: "You cannot use me here" in message.words, refused)
         pressed = await max_.presses(max_.reply(waiting), "again")
-        await max_.until(lambda message: "You cannot use me here" in message.content, pressed)
+        await max_.until(lambda message: "You cannot use me here" in message.words, pressed)
         appealed = await max_.says("appeal", text="I am sorry")
-        await max_.until(lambda message: "case 1" in message.content, appealed)
+        await max_.until(lambda message: "case 1" in message.words, appealed)
         await eventually(lambda: "You cannot use me" in direct_words(slow_sandbox, "max"), "nobody told the member")
         settled = await mina.until(lambda one: bool(one.components), await mina.says("mod case", case="1"))
         await mina.presses(settled, "grant")
@@ -259,10 +259,10 @@ async def test_a_ban_blocks_and_cancels(slow_sandbox: Sandbox) -> None:
 async def test_one_guilds_ban_is_its_own(sandbox: Sandbox) -> None:
     """Banned in one guild, a member of two goes on in the other; the owner's ban is everywhere."""
     mina, here, there = Person(sandbox, "mina"), Person(sandbox, "max"), Person(sandbox, "max", "garden")
-    await mina.until(lambda one: "kept out" in one.content, await mina.says("mod ban", member="max", reason="x"))
+    await mina.until(lambda one: "kept out" in one.words, await mina.says("mod ban", member="max", reason="x"))
     await there.picture(await there.says("imagine", prompt="fox"))
     refused = await here.says("imagine", prompt="fox")
-    await here.until(lambda one: "cannot use me" in one.content, refused)
+    await here.until(lambda one: "cannot use me" in one.words, refused)
 
 
 async def test_a_check_that_fails_shows_nothing(sandbox: Sandbox, max_: Person) -> None:
@@ -274,7 +274,7 @@ async def test_a_check_that_fails_shows_nothing(sandbox: Sandbox, max_: Person) 
 
     sandbox.app.bench.gate._check = Broken()
     sent = await max_.says("imagine", prompt="fox")
-    message = await max_.until(lambda one: "could not be checked" in one.content, sent)
+    message = await max_.until(lambda one: "could not be checked" in one.words, sent)
     assert message.attachments == []
 
 
@@ -291,9 +291,9 @@ async def test_scores_decide(sandbox: Sandbox, max_: Person, score: float, shown
     sent = await max_.says("imagine", prompt="fox")
     match shown:
         case "held":
-            await max_.until(lambda one: HELD in one.content, sent)
+            await max_.until(lambda one: HELD in one.words, sent)
         case "blocked":
-            message = await max_.until(lambda one: "do not allow what came out" in one.content, sent)
+            message = await max_.until(lambda one: "do not allow what came out" in one.words, sent)
             assert message.attachments == []
         case _:
             message = await max_.picture(sent)
@@ -308,12 +308,12 @@ async def test_quotas_count_and_are_given_back(slow_sandbox: Sandbox) -> None:
     for one in sent:
         await max_.until(lambda message: bool(message.components), one)
     refused = await max_.says("imagine", prompt="one more")
-    await max_.until(lambda one: "more than what you may spend" in one.content, refused)
-    told = await max_.until(lambda one: "Left: 0.0 of 2" in one.content, await max_.says("quota"))
-    assert "Spent" in told.content
+    await max_.until(lambda one: "more than what you may spend" in one.words, refused)
+    told = await max_.until(lambda one: "Left: 0.0 of 2" in one.words, await max_.says("quota"))
+    assert "Spent" in told.words
     await max_.presses(max_.reply(sent[1]), "cancel")
-    await max_.until(lambda one: "Cancelled" in one.content, sent[1])
-    await max_.until(lambda one: "place" in one.content or "▰" in one.content, await max_.says("imagine", prompt="z"))
+    await max_.until(lambda one: "Cancelled" in one.words, sent[1])
+    await max_.until(lambda one: "place" in one.words or "step" in one.words, await max_.says("imagine", prompt="z"))
 
 
 async def test_private_and_metadata(sandbox: Sandbox, max_: Person) -> None:
@@ -334,7 +334,7 @@ async def test_my_data(guarded: Sandbox, max_: Person) -> None:
     data = guarded.discord.world.files[message.attachments[0]["id"]][1]
     assert b"a telltale fox" in data
     erased = await max_.says("mydata erase", sure="true")
-    await max_.until(lambda one: "Erased" in one.content, erased)
+    await max_.until(lambda one: "Erased" in one.words, erased)
     assert b"telltale" not in str(await guarded.app.bench.memory.export(int(max_.person.id), 1)).encode()
     links = await guarded.app.bench.audit.find(Wanted(guild_id=guild_of(guarded)))
     assert "telltale" not in str(links)
@@ -363,16 +363,16 @@ async def test_no_request_slips_in_beside_a_ban(slow_sandbox: Sandbox) -> None:
     max_, mina = Person(slow_sandbox, "max"), Person(slow_sandbox, "mina")
     sent = [await max_.says("imagine", prompt=f"fox {number}") for number in range(3)]
     banned = await mina.says("mod ban", member="max", reason="enough")
-    await mina.until(lambda one: "kept out" in one.content, banned)
+    await mina.until(lambda one: "kept out" in one.words, banned)
     for one in sent:
-        await max_.until(lambda message: "Cancelled" in message.content or "cannot use" in message.content, one)
+        await max_.until(lambda message: "Cancelled" in message.words or "cannot use" in message.words, one)
 
 
 async def test_logs_hold_no_prompt(sandbox: Sandbox, max_: Person, capsys: pytest.CaptureFixture[str]) -> None:
     """What is asked for is in no line of the log, refused or made."""
     await lists(sandbox, "unspeakable")
     refused = await max_.says("imagine", prompt="an unspeakable unheardof thing")
-    await max_.until(lambda one: "rules do not allow" in one.content, refused)
+    await max_.until(lambda one: "rules do not allow" in one.words, refused)
     await max_.picture(await max_.says("imagine", prompt="an unheardof harbour"))
     said: list[str] = []
 

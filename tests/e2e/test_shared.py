@@ -40,7 +40,7 @@ async def test_cancel_reaches_the_worker(postgres_url: str) -> None:
     async with running(pace=Pace(step_s=0.3), database_url=postgres_url) as shared:
         person = Person(shared, "max")
         sent = await person.says("imagine", prompt="a red fox")
-        message = await person.until(lambda message: "step" in message.content, sent)
+        message = await person.until(lambda message: "step" in message.words, sent)
         await person.presses(message, "cancel")
         assert "Cancelled" in (await person.until(at_rest, sent)).content
         assert shared.comfyui is not None

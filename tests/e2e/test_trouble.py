@@ -24,13 +24,13 @@ from bot.store.jobs import Full, JobStore
 from bot.store.tables import jobs
 from tests.conftest import FAST, eventually
 from tests.guild import decides
-from tests.person import Person, at_rest
+from tests.person import Person, at_rest, job_id_of
 from tests.test_cli import free_port
 from tests.workflow.graphs import node, txt2img
 
 
 async def words(person: Person, **options: str) -> str:
-    return (await person.until(at_rest, await person.says("imagine", **options))).content
+    return (await person.until(at_rest, await person.says("imagine", **options))).words
 
 
 async def test_requests_that_cannot_be_done_are_refused_at_once(max_: Person, sandbox: Sandbox) -> None:
@@ -51,8 +51,8 @@ async def test_one_member_cannot_flood_the_queue(slow_sandbox: Sandbox) -> None:
     await eventually(lambda: _has_waiting(slow_sandbox, person, 20), "there is still room")
     assert "20 requests waiting" in await words(person, prompt="one more")
     sent = await other.says("imagine", prompt="mine")
-    message = await other.until(lambda message: "place" in message.content or "step" in message.content, sent)
-    assert "place 1" in message.content or "place 2" in message.content or "step" in message.content
+    message = await other.until(lambda message: "place" in message.words or "step" in message.words, sent)
+    assert "place 1" in message.words or "place 2" in message.words or "step" in message.words
 
 
 async def _has_waiting(sandbox: Sandbox, person: Person, count: int, at_most: int = 1000) -> bool:
@@ -69,7 +69,7 @@ async def test_a_server_that_comes_later() -> None:
     async with running(pace=FAST, comfyui_settings=f"http://127.0.0.1:{port}") as sandbox:
         person = Person(sandbox, "max")
         sent = await person.says("imagine", prompt="a red fox")
-        await person.until(lambda message: "No picture machine answers" in message.content, sent)
+        await person.until(lambda message: "No picture machine answers" in message.words, sent)
         async with serving_comfyui(port, pace=FAST):
             await person.picture(sent)
 
@@ -81,7 +81,7 @@ async def test_a_server_that_dies_in_mid_run() -> None:
         person = Person(sandbox, "max")
         async with serving_comfyui(port, pace=Pace(step_s=0.1)) as (comfy, _):
             sent = await person.says("imagine", prompt="a red fox")
-            await person.until(lambda message: "step" in message.content, sent)
+            await person.until(lambda message: "step" in message.words, sent)
             await comfy.hub.cut()
         async with serving_comfyui(port, pace=FAST):
             await person.picture(sent)
@@ -104,8 +104,8 @@ async def test_a_deleted_reply_ends_quietly(slow_sandbox: Sandbox) -> None:
     """When a moderator removes the message, the job ends without trouble and its row is closed."""
     person = Person(slow_sandbox, "max")
     sent = await person.says("imagine", prompt="a red fox")
-    message = await person.until(lambda message: "step" in message.content, sent)
-    job_id = message.components[0]["components"][0]["custom_id"].rsplit(":", 1)[1]
+    message = await person.until(lambda message: "step" in message.words, sent)
+    job_id = job_id_of(message)
     message.deleted = True
 
     async def closed() -> bool:
@@ -170,15 +170,15 @@ async def test_rows_of_an_earlier_process_are_taken_up(state: JobState, server: 
             await _plant(settings.store_url, first, state, server)
         message.content = "left by an earlier process"
         async with sandbox.restarted():
-            done = await person.until(lambda one: "Done in" in one.content or "⚠️" in one.content, sent)
-    assert "Done in" in done.content
+            done = await person.until(lambda one: "Done in" in one.words or "⚠️" in one.words, sent)
+    assert "Done in" in done.words
 
 
 async def delivered(sandbox: Sandbox, person: Person, **options: str) -> tuple[Interaction, Job]:
     """Make a picture, and wait until its row is closed as well."""
     sent = await person.says("imagine", **options)
     message = await person.picture(sent)
-    job_id = message.components[0]["components"][0]["custom_id"].rsplit(":", 1)[1]
+    job_id = job_id_of(message)
     found: list[Job] = []
 
     async def closed() -> bool:
@@ -257,7 +257,7 @@ async def test_a_template_removed_between_two_starts() -> None:
             )
             await JobStore(database).add(job)
         async with sandbox.restarted():
-            await person.until(lambda one: "template gone is no longer there" in one.content, sent)
+            await person.until(lambda one: "template gone is no longer there" in one.words, sent)
 
 
 async def test_the_gateway_drops_and_comes_back(sandbox: Sandbox, max_: Person) -> None:
@@ -337,7 +337,7 @@ async def test_an_end_that_was_not_told_is_told_at_the_next_start(state: JobStat
             await store.end("d" * 16, state, failure)
         async with sandbox.restarted():
             wanted = "ran out of memory" if state is JobState.FAILED else "Cancelled"
-            await person.until(lambda one: wanted in one.content, sent)
+            await person.until(lambda one: wanted in one.words, sent)
             await eventually(lambda: _all_told(sandbox), "it would be told again")
 
 
@@ -392,7 +392,7 @@ async def test_a_server_that_blinks_takes_no_jobs_with_it(slow_sandbox: Sandbox)
     await person.until(lambda message: not message.loading, first)
     second = await person.says("imagine", prompt="second")
     third = await person.says("imagine", prompt="third")
-    await person.until(lambda message: "place 1" in message.content, third)
+    await person.until(lambda message: "place 1" in message.words, third)
     fleet.doubt("sandbox")
     assert fleet.up == 0
     assert not fleet.unfit(slow_sandbox.app.crew.desk.template("sd15"))
@@ -410,7 +410,7 @@ async def test_what_was_left_waits_for_discord() -> None:
         person.reply(sent).content = "left by an earlier process"
         sandbox.discord.world.faults.append(Fault(pattern="GET /users/@me", status=503, times=2))
         async with sandbox.restarted():
-            await person.until(lambda one: "Done in" in one.content, sent)
+            await person.until(lambda one: "Done in" in one.words, sent)
 
 
 async def test_a_store_in_trouble_costs_a_round_only(
@@ -478,4 +478,4 @@ async def test_a_store_that_faults_at_the_end_spoils_nothing(
         return not trouble and await sandbox.app.bench.jobs.live() == []
 
     await eventually(closed, "the row stays open")
-    assert "Done in" in max_.reply(sent).content
+    assert "Done in" in max_.reply(sent).words

@@ -50,7 +50,7 @@ def owner(sandbox: Sandbox) -> str:
     direct = sandbox.discord.world.direct_channel(sandbox.discord.world.person_named("olive"))
     messages = sandbox.discord.world.messages.values()
     return "\n".join(
-        one.content.replace("\\", "").replace("\u200b", "") for one in messages if one.channel_id == direct.id
+        one.words.replace("\\", "").replace("\u200b", "") for one in messages if one.channel_id == direct.id
     )
 
 
@@ -64,7 +64,7 @@ def bring(sandbox: Sandbox, image: Image.Image, name: str = "mine.png", form: st
 
 
 async def words(person: Person, command: str, **options: Any) -> str:
-    return (await person.until(at_rest, await person.says(command, **options))).content
+    return (await person.until(at_rest, await person.says(command, **options))).words
 
 
 async def test_a_dropped_file_is_a_command_within_two_seconds(shop: Sandbox, folder: Path) -> None:
@@ -79,7 +79,7 @@ async def test_a_dropped_file_is_a_command_within_two_seconds(shop: Sandbox, fol
 
     sampler = last_graph(shop)["3"]["inputs"]
     assert (sampler["steps"], sampler["cfg"], sampler["seed"]) == (3, 4.5, 9)
-    assert "`9`" in message.content
+    assert "`9`" in message.words
     (folder / "My New Flow.json").unlink()
     await eventually(lambda: "my-new-flow" not in commands(shop), "the command stays")
 
@@ -108,9 +108,9 @@ async def test_a_broken_edit_keeps_the_last_good_version(shop: Sandbox, folder: 
         return any(one.channel_id == direct.id for one in shop.discord.world.messages.values())
 
     await eventually(told, "the owner was not told")
-    (message,) = [one for one in shop.discord.world.messages.values() if "sdxl.json" in one.content]
-    assert "sdxl.toml:1: titel" in message.content.replace("\\", "").replace("\u200b", "")
-    assert "stays in use" in message.content
+    (message,) = [one for one in shop.discord.world.messages.values() if "sdxl.json" in one.words]
+    assert "sdxl.toml:1: titel" in message.words.replace("\\", "").replace("\u200b", "")
+    assert "stays in use" in message.words
     await max_.picture(await max_.says("sdxl", prompt="a fox"))
     (folder / "sdxl.toml").write_text('title = "Big"\nmodel = "auto"\nmodel_fits = ["xl"]\n', encoding="utf-8")
     await eventually(lambda: shop.app.library.by_name["sdxl"].title == "Big", "the mended file is not read")
@@ -138,7 +138,7 @@ async def test_an_edit_that_cannot_run_keeps_the_version_before(
     (folder / "mine.json").write_text(json.dumps(tree | edit), encoding="utf-8")
 
     def told() -> list[str]:
-        return [one.content.replace("\\", "") for one in shop.discord.world.messages.values() if "mine" in one.content]
+        return [one.words.replace("\\", "") for one in shop.discord.world.messages.values() if "mine" in one.words]
 
     await eventually(lambda: bool(told()), "the owner was not told")
     assert words in told()[0]
@@ -178,7 +178,7 @@ async def test_what_no_server_can_run_is_not_offered(shop: Sandbox, folder: Path
 
     await eventually(lambda: reasons() == ("sandbox: missing node FancyNode",), "no reason is given")
     await eventually(
-        lambda: any("fancy.json" in one.content and "not offered" in one.content
+        lambda: any("fancy.json" in one.words and "not offered" in one.words
                     for one in shop.discord.world.messages.values()), "the owner was not told",
     )  # fmt: skip
     assert "fancy" not in commands(shop)
@@ -341,7 +341,7 @@ async def test_imagine_takes_pictures_too(sandbox: Sandbox, max_: Person) -> Non
     photo = bring(sandbox, Image.new("RGB", (32, 32), "blue"))
     message = await max_.picture(await max_.says("imagine", prompt="x", template="upscale", image=photo))
     assert picture(sandbox, message).size == (128, 128)
-    assert "Not used by this template: prompt" in message.content
+    assert "Not used by this template: prompt" in message.words
 
 
 async def test_animations_and_texts_are_delivered(shop: Sandbox, folder: Path) -> None:
@@ -399,7 +399,7 @@ async def test_the_owners_commands(sandbox: Sandbox) -> None:
     leaf = {**command["options"][0], "id": command["id"], "path": ["server", "status"], "name": "server status"}
     refused = await mina._people.slash(mina.person, mina.channel, leaf, {})
     assert await mina._people.acknowledged(refused)
-    assert "owner" in mina.reply(refused).content
+    assert "owner" in mina.reply(refused).words
     assert mina.reply(refused).only_for == mina.person.id
 
 
@@ -442,12 +442,12 @@ async def test_a_command_that_is_gone_says_so(shop: Sandbox, folder: Path) -> No
     await eventually(lambda: "idea" in str(shop.discord.world.commands), "not published")
     sent = await max_._people.slash(max_.person, max_.channel, old, {"prompt": "x"})
     assert await max_._people.acknowledged(sent)
-    assert "has just changed" in max_.reply(sent).content
+    assert "has just changed" in max_.reply(sent).words
     (folder / "sdxl.json").unlink()
     await eventually(lambda: "sdxl" not in commands(shop), "still there")
     sent = await max_._people.slash(max_.person, max_.channel, old, {"prompt": "x"})
     assert await max_._people.acknowledged(sent)
-    assert "has just changed" in max_.reply(sent).content
+    assert "has just changed" in max_.reply(sent).words
 
 
 async def test_a_running_job_waits_for_the_node_list(slow_sandbox: Sandbox) -> None:
@@ -455,7 +455,7 @@ async def test_a_running_job_waits_for_the_node_list(slow_sandbox: Sandbox) -> N
     person = Person(slow_sandbox, "max")
     photo = bring(slow_sandbox, Image.new("RGB", (64, 64), "red"))
     sent = await person.says("img2img", prompt="a fox <lora:brush>", image=photo)
-    await person.until(lambda message: "step" in message.content, sent)
+    await person.until(lambda message: "step" in message.words, sent)
     assert slow_sandbox.comfyui is not None
     slow_sandbox.comfyui.refuse_info = 2
     async with slow_sandbox.restarted():

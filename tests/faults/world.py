@@ -171,7 +171,7 @@ class World:
 
     def _at_rest(self, interaction: Interaction) -> bool:
         message = self.discord.world.messages.get(interaction.original or "")
-        return message is not None and (bool(self._shown(interaction)) or "⚠️" in message.content)
+        return message is not None and (bool(self._shown(interaction)) or "⚠️" in message.words)
 
     async def settle(self, within_s: float) -> None:
         """Wait until every request that was written down shows its end, or the time is over.

@@ -19,7 +19,7 @@ class Heard:
     cards: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     async def edit(self, job_id: str, _address: ReplyAddress, card: Card) -> None:
-        self.cards.append((job_id, card.content))
+        self.cards.append((job_id, card.words))
 
 
 def a_job(job_id: str) -> tuple[Job, CardMaker]:

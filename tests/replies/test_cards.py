@@ -9,8 +9,9 @@ from PIL import Image
 from bot.delivery.package import Attachment, Parcel
 from bot.model.job import Failure, FailureCode, JobUpdate, Loading, Preparing, Sampling, Saving, Waiting, Working
 from bot.model.request import Request, Size
-from bot.replies.cards import Action, Card, CardMaker
+from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import ReplyGone, Undelivered
+from bot.replies.press import Action
 from bot.replies.progress import ProgressReporter
 
 REQUEST = Request(
@@ -35,7 +36,7 @@ CARDS = CardMaker(request=REQUEST, title="SD *1.5*", locale="en-US")
         (Preparing(ahead=2), "2 other pictures"),
         (Loading(node="x", elapsed_s=4), "Loading the model · 4 s"),
         (Working(node="VAE *Decode*", elapsed_s=75), "VAE \\*Decode\\* · 1 min 15 s"),
-        (Sampling(node="K", step=9, steps=20, elapsed_s=3, eta_s=4), "45 % · step 9/20"),
+        (Sampling(node="K", step=9, steps=20, elapsed_s=3, eta_s=4), "45 % · step 9 of 20"),
         (Sampling(node="K", step=1, steps=20, elapsed_s=3), "3 s so far"),
         (Saving(elapsed_s=1), "Finishing"),
     ],
@@ -44,29 +45,30 @@ def test_each_update_has_its_line(update: JobUpdate, words: str) -> None:
     """Every state of a job is told in words, below the prompt, with a Cancel button."""
     card = CARDS.running(update)
 
-    assert words in card.content
-    assert card.content.startswith("🎨 **SD \\*1.5\\*** · seed `5` · 64x96\n> a fox")
-    assert "dogs" in card.content
-    assert card.buttons == (Action.CANCEL,)
+    assert words in card.words
+    assert card.note == "-# SD \\*1.5\\* · seed `5` · 64x96"
+    assert "\n> a fox" in card.text
+    assert "dogs" in card.words
+    assert [press.action for press in card.presses] == [Action.CANCEL]
 
 
 def test_the_bar_never_overflows() -> None:
     """A node that counts past its maximum shows a full bar."""
-    assert "100 %" in CARDS.running(Sampling(node="K", step=9, steps=4, elapsed_s=1)).content
+    assert "100 %" in CARDS.running(Sampling(node="K", step=9, steps=4, elapsed_s=1)).words
 
 
 def test_last_cards() -> None:
     """Done, failed and cancelled each say so; what was shrunk or left out is said openly."""
     file = Attachment(filename="a.webp", data=b"", alt="a fox", shrunk=True)
     done = CARDS.done(Parcel(files=(file,), left_out=2), 61)
-    assert "Done in 1 min 1 s" in done.content
-    assert "Made smaller" in done.content
-    assert "2 more files" in done.content
+    assert "Done in 1 min 1 s" in done.words
+    assert "Made smaller" in done.words
+    assert "2 more files" in done.words
     assert done.files == (file,)
     failed = CARDS.failed(Failure(code=FailureCode.TIMED_OUT, facts={"minutes": "30"}))
-    assert "30 minutes" in failed.content
+    assert "30 minutes" in failed.words
     assert failed.files == ()
-    assert "Cancelled" in CARDS.cancelled().content
+    assert "Cancelled" in CARDS.cancelled().words
 
 
 def test_the_longest_card_fits_a_message() -> None:
@@ -79,7 +81,7 @@ def test_the_longest_card_fits_a_message() -> None:
         cards.running(Sampling(node="`" * 200, step=1, steps=2, elapsed_s=1e5, eta_s=1e5)),
         cards.failed(Failure(code=FailureCode.REJECTED, facts={"node": "*" * 900, "input": "*" * 900})),
     ):
-        assert len(card.content) <= 2000
+        assert len(card.words) <= 2000
 
 
 class Sent:
@@ -117,7 +119,7 @@ async def test_posting_never_waits_and_the_latest_wins() -> None:
     for place in range(999, 0, -1):
         reporter.post(Waiting(place=place))
     sent.gate.set()
-    assert "place 1 " in (await next_card(sent)).content
+    assert "place 1 " in (await next_card(sent)).words
     await reporter.stop()
     assert len(sent.cards) == 2
 
@@ -163,9 +165,8 @@ async def test_previews_are_few_and_checked() -> None:
         reporter.post(Sampling(node="K", step=step, steps=9, elapsed_s=step, preview=data))
         await next_card(sent)
     await reporter.stop()
-    assert [len(card.files or ()) for card in sent.cards] == [0, 1, 0]
-    assert sent.cards[1].files is not None
-    assert sent.cards[1].files[0].alt == "a fox"
+    assert [len(card.files) for card in sent.cards] == [0, 1, 1]  # the second one is due later, the first one stays
+    assert sent.cards[1].files[0].alt == "Unfinished preview: a fox"
 
 
 def _png() -> bytes:

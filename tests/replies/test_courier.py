@@ -8,8 +8,9 @@ import pytest
 from bot.delivery.package import Attachment
 from bot.model.job import Job, JobState, ReplyAddress
 from bot.model.request import Request
-from bot.replies.cards import Action, Card
+from bot.replies.cards import Card, Tone
 from bot.replies.courier import Courier, ReplyGone
+from bot.replies.press import Action, Press
 from bot.sandbox.discord.faults import Fault
 from bot.sandbox.discord.world import Message
 from bot.sandbox.run import Sandbox
@@ -17,7 +18,8 @@ from tests.person import Person, at_rest
 
 ID = "ab" * 8
 PICTURE = Attachment(filename="easel-abababab.png", data=b"\x89PNG", alt="a fox")
-CARD = Card(content="Done <@1>", buttons=(Action.AGAIN, Action.DELETE), files=(PICTURE,))
+ROW = tuple(Press(action=action, job_id=ID, label=action) for action in (Action.AGAIN, Action.DELETE))
+CARD = Card(tone=Tone.DONE, text="Done <@1>", files=(PICTURE,), rows=(ROW,))
 
 
 async def address_of(sandbox: Sandbox, person: Person) -> tuple[Job, Message]:
@@ -58,7 +60,7 @@ async def test_while_the_token_lives_the_reply_is_edited(sandbox: Sandbox, max_:
     """The known message shows the card; nothing is posted."""
     job, message = await address_of(sandbox, max_)
     await Courier(sandbox.app.bot).deliver(job, CARD, noted := Noted())
-    assert message.content == "Done <@1>"
+    assert message.words == "Done <@1>"
     assert (noted.posted, others(sandbox, message)) == ([], [])
 
 
@@ -71,7 +73,7 @@ async def test_without_the_token_the_bot_edits(how: str, sandbox: Sandbox, max_:
     else:
         sandbox.discord.world.faults.append(Fault(pattern="PATCH /webhooks", status=401, code=50027))
     await Courier(sandbox.app.bot).deliver(job, CARD, noted := Noted())
-    assert message.content == "Done <@1>"
+    assert message.words == "Done <@1>"
     assert noted.posted == []
     assert any(call.method == "PATCH" and "/channels/" in call.path for call in sandbox.discord.world.calls)
 

@@ -33,7 +33,7 @@ async def test_the_page_can_do_all_that_people_do(sandbox: Sandbox) -> None:
         person = Person(sandbox, "haruka")
         interaction = page.world.interactions[sent["interaction"]]
         message = await person.picture(interaction)
-        assert "シード `5`" in message.content
+        assert "シード `5`" in message.words
         status, _ = await page.call("slash", command="queue")
         assert status == 200
         _, found = await page.call("complete", command="imagine", focused="template", options={"template": "flu"})

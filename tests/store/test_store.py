@@ -17,6 +17,7 @@ from bot.model.job import Claim, Failure, FailureCode, Job, JobState, ReplyAddre
 from bot.model.request import Request, Size
 from bot.store.database import Database, PostgresDatabase, SqliteDatabase, open_database
 from bot.store.jobs import JobStore
+from bot.store.keeping import KeepingStore
 from bot.store.notes import NoteStore
 from bot.store.tables import jobs
 from bot.store.uploads import UploadStore
@@ -215,9 +216,9 @@ async def test_what_is_old_is_purged(database: Database) -> None:
     await store.add_results("old", [Result(filename="x")])
     await store.end("old", JobState.FAILED)
     upload = await uploads.add(7, "png", b"x", transparent=False)
-    assert (await store.purge(100.0), await uploads.purge(100.0)) == (0, 0)
+    assert (await KeepingStore(database).purge(100.0), await uploads.purge(100.0)) == (0, 0)
     later = time.time() + 10
-    assert (await store.purge(later), await uploads.purge(later)) == (1, 1)
+    assert (await KeepingStore(database).purge(later), await uploads.purge(later)) == (1, 1)
     assert await store.results("old") == []
     assert await uploads.get(upload.id) is None
     assert [one.id for one in await store.live()] == ["live"]

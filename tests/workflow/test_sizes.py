@@ -70,7 +70,9 @@ def test_what_is_no_size(text: str) -> None:
     assert wanted_size(text, template()) is None
 
 
-@pytest.mark.parametrize(("width", "height"), [("512", 512), (["4", 0], 512), (True, 512), (0, 512), (float("nan"), 1)])
+@pytest.mark.parametrize(
+    ("width", "height"), [("512", 512), (["4", 0], 512), (True, 512), (0, 512), (float("nan"), 1), (10**400, 9)]
+)
 def test_without_numbers_a_template_is_for_1024(width: object, height: object) -> None:
     """Where the file's size is no number of pixels, 1024 a side is taken."""
     assert size_offers(template(width, height)) == size_offers(None)

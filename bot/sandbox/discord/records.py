@@ -7,6 +7,8 @@ from typing import Any
 from bot.sandbox.discord.people import Json, Person
 
 EPOCH_MS = 1_420_070_400_000
+TEXT = 10
+"""The type of a text among components."""
 
 
 def snowflake_time(snowflake: str) -> float:
@@ -17,6 +19,14 @@ def snowflake_time(snowflake: str) -> float:
 def stamp(when: float) -> str:
     """Return a time as Discord writes it."""
     return datetime.fromtimestamp(when, UTC).isoformat()
+
+
+def words_of(content: str, components: list[Json]) -> str:
+    """Return what is written in a message: its content, then the texts among its components."""
+    found = [content] if content else []
+    for item in components:
+        found += [item["content"]] if item["type"] == TEXT else [words_of("", item.get("components", []))]
+    return "\n".join(part for part in found if part)
 
 
 @dataclass(slots=True)
@@ -41,6 +51,11 @@ class Message:
     application_id: str | None = None
     edits: int = 0
     nonce: str | None = None
+
+    @property
+    def words(self) -> str:
+        """All that is written in it, be it content or the texts of components."""
+        return words_of(self.content, self.components)
 
     def json(self) -> Json:
         """Return the message object."""

@@ -1,0 +1,202 @@
+"""Asking for the same with changes: from a job or a draft to the fields of a dialog, and from these to a request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.errors import RequestError
+from bot.jobs.desk import Desk
+from bot.jobs.follow import file_option
+from bot.jobs.inputs import Intake
+from bot.jobs.library import Library
+from bot.jobs.pictures import Attached, Pictures
+from bot.model.job import Job, JobState
+from bot.model.jsontree import JsonObject
+from bot.model.request import PROMPT_LIMIT, Asker, Request, Standing
+from bot.model.style import Style
+from bot.replies.catalogue import keys_by_word, text
+from bot.store.drafts import DraftStore
+from bot.store.jobs import JobStore
+from bot.workflow.matching import near, resolve
+from bot.workflow.template import Template
+from bot.workflow.tweaks import STYLE, TEMPLATE, Names, changed, lines_of, role_named, split
+
+_ROLES = ("seed", "size", "count", "steps", "cfg", "sampler", "scheduler", "denoise", "model", STYLE, TEMPLATE)
+
+
+def size_names() -> dict[str, str]:
+    """Return what aspects are called in every language."""
+    return keys_by_word("sizes")
+
+
+def names_in(locale: str) -> Names:
+    """Return what roles are called in a language; they are understood in all."""
+    said = {role: text(f"options.{role}.name", locale) for role in _ROLES}
+    words = {word: key.removesuffix(".name") for word, key in keys_by_word("options").items() if key.endswith(".name")}
+    return Names(shown=said, roles=words, sizes=size_names())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a dialog begins with."""
+
+    prompt: str
+    negative: str
+    settings: str
+    template: str
+    takes_file: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What came back; `template` is empty where the dialog did not ask."""
+
+    prompt: str
+    negative: str = ""
+    settings: str = ""
+    template: str = ""
+    files: Sequence[Attached] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    request: Request
+    recipe: JsonObject
+    job: Job | None = None
+
+
+class Remix:
+    """Reads and writes dialogs. A state says of what: `jJOB` a job's request, `dDRAFT` a draft."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        library: Library,
+        store: JobStore,
+        drafts: DraftStore,
+        intake: Intake,
+        pictures: Pictures,
+    ) -> None:
+        self._desk, self._library, self._store, self._drafts = desk, library, store, drafts
+        self._intake, self._pictures = intake, pictures
+
+    async def form(self, state: str, asker: Asker, *, with_template: bool) -> Form:
+        """Return what a dialog begins with; `with_template`: the template is a line among the settings.
+
+        Raises:
+            RequestError: there is no such job or draft any more.
+        """
+        base = await self._base(state, asker)
+        template = self._desk.template(base.request.template)
+        names = names_in(asker.locale)
+        lines = lines_of(template, base.request, base.recipe, names)
+        if with_template:
+            lines = {names.shown[TEMPLATE]: template.name, **lines}
+        return Form(
+            prompt=base.request.prompt[:PROMPT_LIMIT],
+            negative=(base.request.negative or "")[:PROMPT_LIMIT],
+            settings="\n".join(f"{name}: {value}" for name, value in lines.items()),
+            template=template.name,
+            takes_file=any(one.takes is not None for one in self._desk.usable(asker.guild_id)),
+        )
+
+    async def request(self, state: str, typed: Typed, asker: Asker, standing: Standing) -> Request:
+        """Return the request that a dialog makes.
+
+        Raises:
+            RequestError: a line, a name or a file is not what was asked for, or the asker may not.
+        """
+        base = await self._base(state, asker)
+        names = names_in(asker.locale)
+        lines = {role_named(name, names): value for name, value in split(typed.settings).items()}
+        wanted = lines.pop(TEMPLATE, "") or typed.template or base.request.template
+        template = self._desk.template(wanted)
+        await self._desk.welcome(template, asker.member_id, asker.guild_id, standing)
+        style = self._style(lines.pop(STYLE, ""), asker.locale)
+        negative: str | None = typed.negative.strip() or None
+        if template.name != base.request.template:
+            lines = self._still_meant(base, template, lines, asker.locale)
+            negative = None if not template.roles.negative and negative == base.request.negative else negative
+        made = changed(base.request, template, lines, names)
+        files = await self._files(base, template, typed.files, asker)
+        return made.asked_by(asker, prompt=typed.prompt.strip(), negative=negative, style=style, files=files)
+
+    def _still_meant(self, base: _Base, template: Template, lines: Mapping[str, str], locale: str) -> dict[str, str]:
+        """Of what was only prefilled for another template, keep the seed: the new one has values of its own."""
+        before = self._library.by_name.get(base.request.template)
+        names = names_in(locale)
+        shown = lines_of(before, base.request, base.recipe, Names()) if before is not None else {}
+        kept = {name: value for name, value in lines.items() if shown.get(name) != value}
+        if "seed" in lines and template.option("seed") is not None:
+            kept["seed"] = lines["seed"]
+        return {role_named(name, names): value for name, value in kept.items()}
+
+    def _style(self, name: str, locale: str) -> Style | None:
+        if not name:
+            return None
+        return self.style(name, locale)
+
+    def style(self, name: str, locale: str) -> Style:
+        """Return a style by its name or title; raises RequestError if there is none."""
+        styles = self._library.styles
+        by_title = {entry.title_in(locale).casefold(): key for key, entry in styles.items()}
+        found = by_title.get(name.casefold()) or resolve(name, list(styles))
+        if found is None:
+            names = near(name, list(styles)) or list(styles)[:5]
+            raise RequestError("refused.unknown_style", style=name, near=", ".join(names))
+        return styles[found].style
+
+    async def _files(
+        self, base: _Base, template: Template, brought: Sequence[Attached], asker: Asker
+    ) -> dict[str, str]:
+        """Return the files of the new request: what was brought, else what it had, else the picture itself."""
+        known = {option.name: option for option in template.file_options}
+        kept = {name: upload for name, upload in base.request.files.items() if name in known}
+        if brought and template.takes is None:
+            raise RequestError("refused.takes_no_file", template=template.title)
+        option = file_option(template) if template.takes is not None else None
+        if option is None:
+            return kept
+        if brought:
+            (file, *_) = brought
+            upload = await self._intake.take(asker.member_id, option.kind, file.size, file.read)
+            return {**kept, option.name: upload.id}
+        if option.name in kept or not option.required or base.job is None or base.job.state is not JobState.DONE:
+            return kept
+        _, data = await self._pictures.fetch(base.job, 1)
+
+        async def read() -> bytes:
+            return data
+
+        upload = await self._intake.take(asker.member_id, option.kind, len(data), read)
+        return {**kept, option.name: upload.id}
+
+    async def _base(self, state: str, asker: Asker) -> _Base:
+        kind, ident = state[:1], state[1:17]
+        if kind == "d":
+            request = await self._drafts.get(ident, asker.member_id, asker.guild_id or 0)
+            if request is None:
+                raise RequestError("refused.draft_gone")
+            return _Base(request=request, recipe={})
+        job = await self._store.get(ident) if kind == "j" else None
+        if job is None or job.request.guild_id != asker.guild_id or job.deleted:
+            raise RequestError("refused.gone")
+        if job.removed:
+            raise RequestError("refused.removed")
+        return _Base(request=job.request, recipe=await self._store.recipe(job.id), job=job)
+
+    async def keep(self, state: str, typed: Typed, asker: Asker) -> str:
+        """Keep what was typed as a draft, whatever was wrong with it; return its id."""
+        base = await self._base(state, asker)
+        kept = base.request.asked_by(
+            asker, prompt=typed.prompt.strip()[:PROMPT_LIMIT], negative=typed.negative.strip()[:PROMPT_LIMIT] or None
+        )
+        return await self._drafts.add(kept)
+
+    async def draft(self, request: Request) -> str:
+        """Keep a request that is to be looked at before it is sent; return its id."""
+        return await self._drafts.add(request)
+
+    async def drafted(self, draft_id: str, asker: Asker) -> Request:
+        """Return a draft as the asker's request now; raises RequestError if it is gone, or not theirs."""
+        base = await self._base(f"d{draft_id}", asker)
+        return replace(base.request.asked_by(asker), unused=base.request.unused)

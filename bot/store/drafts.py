@@ -1,0 +1,41 @@
+"""Requests that members have not sent yet: what a helper made of their words, or what they typed and was refused."""
+
+import secrets
+import time
+
+import sqlalchemy as sa
+
+from bot.model.request import Request
+from bot.store.database import Database
+from bot.store.tables import drafts
+
+
+class DraftStore:
+    """Drafts by id, each for its member alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, request: Request) -> str:
+        """Keep a draft for a day; return its id, 16 hex digits."""
+        draft_id = secrets.token_hex(8)
+        row = {
+            "id": draft_id,
+            "member_id": request.member_id,
+            "guild_id": request.guild_id or 0,
+            "request": request.to_json(),
+            "created_at": time.time(),
+        }
+        await self._database.write(lambda connection: connection.execute(drafts.insert(), row).rowcount)
+        return draft_id
+
+    async def get(self, draft_id: str, member_id: int, guild_id: int) -> Request | None:
+        """Return a member's own draft of a guild, or None."""
+        own = (drafts.c.id == draft_id, drafts.c.member_id == member_id, drafts.c.guild_id == guild_id)
+        query = sa.select(drafts.c.request).where(*own)
+
+        def question(connection: sa.Connection) -> Request | None:
+            found = connection.scalar(query)
+            return Request.from_json(found) if found else None
+
+        return await self._database.read(question)
