@@ -17,6 +17,7 @@ from bot.replies.safe import shown
 _LETTERS, _TEMPLATES = 3300, 20
 _OWNERS = frozenset({"server", "models"})
 """Groups that answer the owner alone, whatever Discord shows."""
+_SLASH = discord.AppCommandType.chat_input
 _MENUS = (discord.AppCommandType.message, discord.AppCommandType.user)
 
 
@@ -33,7 +34,7 @@ class Guide(commands.Cog):
         await acknowledge(interaction, ephemeral=True)
         locale = interaction.locale.value
         tree = self._bot.tree
-        offered = [one for one in tree.get_commands() if self._may(interaction, one)]
+        offered = [one for one in tree.get_commands(type=_SLASH) if self._may(interaction, one)]
         own = [one for one in offered if one.name not in self._bot.published]
         lines = [line for one in own async for line in self._lines(one, interaction)]
         found = [one for kind in _MENUS for one in tree.get_commands(type=kind) if self._may(interaction, one)]

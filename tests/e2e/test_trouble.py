@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -465,10 +466,10 @@ async def test_a_store_that_faults_at_the_end_spoils_nothing(
     monkeypatch.setattr("bot.jobs.leader.SWEEP_S", 0.05)
     delivered, trouble = JobStore.delivered, [OperationalError("locked", None, Exception("locked"))]
 
-    async def failing(store: JobStore, job_id: str, attempt: int) -> bool:
+    async def failing(store: JobStore, job_id: str, attempt: int, thumbs: Mapping[int, bytes] | None = None) -> bool:
         if trouble:
             raise trouble.pop()
-        return await delivered(store, job_id, attempt)
+        return await delivered(store, job_id, attempt, thumbs)
 
     monkeypatch.setattr(JobStore, "delivered", failing)
     sent = await max_.says("imagine", prompt="x")

@@ -244,3 +244,33 @@ def test_the_draft_changes_nothing(tmp_path: Path) -> None:
         (one.name, one.kind, one.required, one.places) for one in plain.options
     ]
     assert made(again, prompt="x") == made(plain, prompt="x")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ('follow_up = ["upscale"]', "does not take exactly one picture"),
+        ('follow_up = ["Up scale"]', "no name for a follow-up"),
+        ('follow_up = "upscale"', "must be a list"),
+    ],
+)
+def test_a_follow_up_that_could_not_work_is_told(manifest: str, reason: str, tmp_path: Path) -> None:
+    """A workflow without a picture cannot go on from one; the fault names file and line."""
+    with pytest.raises(GraphError, match=reason) as told:
+        load(tmp_path, manifest)
+    assert "flow.toml:1: follow_up" in str(told.value)
+
+
+def test_a_follow_up_takes_one_file(tmp_path: Path) -> None:
+    """A template that works on one picture says so; a further option that must be given is a fault."""
+    tree = {
+        "20": node("LoadImage", image="a.png"),
+        "21": node("ImageScaleBy", image=["20", 0], upscale_method="bicubic", scale_by=2.0),
+        "9": node("SaveImage", images=["21", 0], filename_prefix="x"),
+    }
+    made = load(tmp_path, 'follow_up = ["upscale", "my-own"]', tree)
+    assert made.takes is Kind.IMAGE
+    must = '[options.factor]\nplaces = [["21", "scale_by"]]\nrequired = true\n'
+    with pytest.raises(GraphError, match="factor must be given"):
+        load(tmp_path, f'follow_up = ["upscale"]\n{must}', tree)
+    assert load(tmp_path, f'follow_up = ["upscale"]\n{must}default = 2.0', tree).takes is Kind.IMAGE
