@@ -7,6 +7,7 @@ from tests.benchmarks.community_plot import draw_plot
 from tests.benchmarks.community_table import table
 
 
+@pytest.mark.no_cover  # thousands of jobs; the scheduler's own tests run the same lines
 @pytest.mark.timeout(600)  # a minute of computing on a quiet machine, and it says nothing of time
 def test_the_targets_of_the_issue_hold_in_a_weekend() -> None:
     """Half as much again at peak, loads for a tenth of the jobs, a fifth of the light members' wait in a flood."""

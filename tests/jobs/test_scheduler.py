@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,7 @@ def test_everything_is_served_once_and_fairly(members: list[int], slots: int) ->
             assert max(counts[one] for one in waiting) - min(counts[one] for one in waiting) <= slots + 1
 
 
+@pytest.mark.no_cover  # thousands of jobs; a few of them run the same lines elsewhere
 @given(st.floats(0.5, 4), st.floats(0.5, 4), st.floats(0.5, 3), st.floats(0.5, 3))
 def test_service_follows_weight_and_cost(weight_a: float, weight_b: float, cost_a: float, cost_b: float) -> None:
     """Of two members who both wait all the time, each gets cost in proportion to their weight, within two jobs."""
@@ -257,6 +259,7 @@ def test_a_member_alone_leaves_room_to_follow() -> None:
     assert [one.job_id for one in scheduler.plan(busy, anywhere)] == ["late"]
 
 
+@pytest.mark.no_cover  # thousands of jobs; a few of them run the same lines elsewhere
 @given(st.lists(st.sampled_from("abcd"), min_size=200, max_size=200), st.sampled_from("abcd"))
 def test_whatever_models_come_a_jobs_turn_comes(models: list[str], own: str) -> None:
     """On three servers with places to follow, newcomers of any models pass a job for a bounded number of pictures."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.moderation.folding import Kind, glyphs, plain
-from bot.moderation.lookalikes import turned_around
+from bot.moderation.lookalikes import _exact, turned_around
 
 
 @given(st.text())
@@ -121,3 +121,11 @@ def test_upside_down() -> None:
     """A text with letters on their heads is turned around; one without is not."""
     assert turned_around("ʞɔnɟ") == "fuck"
     assert turned_around("pound") is None
+
+
+def test_exact_lookalikes() -> None:
+    """Unicode's table is turned around: a character, to the small letters and digits that it looks like."""
+    table = _exact.__wrapped__()
+    assert (set(table["\u0430"]), set(table["\u0425"])) == ({"a"}, {"x"})
+    assert len(table) > 1000
+    assert all(letters.isascii() and letters == letters.lower() for letters in table.values())
