@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import coverage
 import hypothesis
 import pytest
 import stamina
@@ -22,8 +23,30 @@ PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
 FAST = Pace(step_s=0.002, load=0.0)
 
+LONGEST = ("faults/", "test_cli", "benchmarks/", "sandbox/test_page", "sandbox/test_contracts", "e2e/", "cogs/")
+"""Where tests take seconds: they begin first, or a single worker would be left with them at the end."""
+
 hypothesis.settings.register_profile("easel", deadline=None)  # a slow machine is no fault
 hypothesis.settings.load_profile("easel")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Hand out the longest tests first; within a file the order stays."""
+    ranks = {room: rank for rank, room in enumerate(LONGEST)}
+    items.sort(key=lambda item: next((ranks[room] for room in LONGEST if room in item.nodeid), len(LONGEST)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Let `no_cover`, which pytest-cov keeps for the test itself, hold for its fixtures, too."""
+    tracer = coverage.Coverage.current() if item.get_closest_marker("no_cover") else None
+    if tracer is None:
+        return (yield)
+    tracer.stop()
+    try:
+        return (yield)
+    finally:
+        tracer.start()
 
 
 @pytest.fixture(autouse=True)

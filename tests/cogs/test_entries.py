@@ -129,6 +129,7 @@ async def test_a_gate_that_fails_lets_nobody_in(
     assert await kept_out(house, found, ruler(house), "refused.check_failed") == []
 
 
+@pytest.mark.no_cover
 async def test_a_gate_that_breaks_lets_nobody_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even a bug in the gate itself, outside of all its precautions, opens nothing, and is told as a bug."""
     found = await furnished(house)
@@ -140,6 +141,7 @@ async def test_a_gate_that_breaks_lets_nobody_in(house: House, monkeypatch: pyte
     assert await kept_out(house, found, ruler(house), None) == []
 
 
+@pytest.mark.no_cover
 async def test_direct_messages_are_refused(house: House) -> None:
     """Every way in says in a direct message that it is for servers: the spared, too, and whoever asks."""
     found = await furnished(house)
@@ -159,6 +161,7 @@ async def test_a_listed_word_gets_through_nowhere(house: House, monkeypatch: pyt
 
 
 # The checks themselves are checked: with holes.
+# They are spared the tracer: what they run, the tests above and those of the rooms themselves run, too.
 
 
 @app_commands.command(name="shout")
@@ -235,6 +238,7 @@ HOLES = {
 """Holes, the way in that has it, and which checks have to find it."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("hole", HOLES)
 async def test_a_hole_is_found(house: House, hole: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new command, button or option that is wired past the gate is named by the checks above, and nothing else is."""
@@ -256,6 +260,7 @@ async def test_a_hole_is_found(house: House, hole: str, monkeypatch: pytest.Monk
     assert all(name.removesuffix(":1") in one for told in faults.values() for one in told)
 
 
+@pytest.mark.no_cover
 async def test_a_dialog_of_its_own_is_found(house: House) -> None:
     """A dialog that answers by itself, past the bot's table, is a way in that nobody knows."""
     house.bot.add_dynamic_items(Boost)
@@ -266,6 +271,7 @@ async def test_a_dialog_of_its_own_is_found(house: House) -> None:
     assert strays(house.bot, dialogs) == ["dialog loud is not of the bot's table"]
 
 
+@pytest.mark.no_cover
 async def test_a_listener_a_view_and_a_dialog_that_nothing_opens_are_found(house: House) -> None:
     """What discord.py would call besides commands, buttons and dialogs is a way in that nobody knows."""
     dialogs = await opened(house, house.another("opener", administrator=True))

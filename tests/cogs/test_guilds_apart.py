@@ -125,6 +125,7 @@ async def test_what_is_spent_elsewhere_is_not_spent_here(town: Town) -> None:
 
 
 # The check itself is checked: with a hole in each store and cog that should keep guilds apart.
+# They are spared the tracer: what they run, the tests above and those of the rooms themselves run, too.
 
 
 @app_commands.command(name="lookup")
@@ -225,6 +226,7 @@ HOLES: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], set[str]]] = {
 """What forgets guilds, and where that has to be found."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("hole", HOLES)
 async def test_a_hole_is_found(town: Town, hole: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store or cog that asks for no guild is named by the check, by every way in that leads to it."""
@@ -236,6 +238,7 @@ async def test_a_hole_is_found(town: Town, hole: str, monkeypatch: pytest.Monkey
     assert {name for name in names if any(one.startswith(name) for one in faults)} == names
 
 
+@pytest.mark.no_cover
 async def test_an_option_that_nobody_has_thought_of_is_found(town: Town) -> None:
     """A new option has to be said to name nothing of a guild's, or be tried with what another guild has."""
     town.ours.bot.tree.add_command(lookup)
