@@ -16,7 +16,7 @@ _VALUE = 200
 
 def setting_line(setting: Setting, value: Any, locale: str) -> str:
     """Return a setting with its value, and what it is for."""
-    about = text(f"settings.{setting.key}", locale)
+    about = text(f"settings.{setting.key}", locale, choices=", ".join(setting.choices))
     return text("settings.line", locale, name=setting.key, value=value_words(setting, value, locale), about=about)
 
 
