@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from bot.errors import RequestError
+from bot.model.languages import AUTO, LANGUAGES
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 EVERYWHERE = 0
@@ -112,7 +113,7 @@ class GuildSettings:
     check_negative: bool = _row(Kind.SWITCH, default=True)
     strike_life: float = _row(Kind.SPAN, 30 * DAY_S)
     ladder: tuple[Rung, ...] = _row(Kind.LADDER, _LADDER)
-    language: str = _row(Kind.CHOICE, "auto", choices=("auto", "en", "ja"))
+    language: str = _row(Kind.CHOICE, AUTO, choices=(AUTO, *LANGUAGES))
     metadata: bool = _row(Kind.SWITCH, default=True)
     workflows: bool = _row(Kind.SWITCH, default=True)
     retention: float = _row(Kind.SPAN, 0.0)

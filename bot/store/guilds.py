@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.errors import RequestError
 from bot.model.audit import Act, Entry
 from bot.model.guild import EVERYWHERE, SETTINGS, GuildSettings, read_value
+from bot.model.languages import AUTO
 from bot.model.words import Word, WordMode
 from bot.store.audit import append
 from bot.store.database import Database
@@ -58,7 +59,7 @@ class GuildStore:
     def locale(self, guild_id: int, otherwise: str = "en-US") -> str:
         """Return the language in which a guild is written to: what it chose, else what Discord said."""
         chosen = self.last_known(guild_id).language
-        return self._locales.get(guild_id, otherwise) if chosen == "auto" else chosen
+        return self._locales.get(guild_id, otherwise) if chosen == AUTO else chosen
 
     async def settings(self, guild_id: int) -> GuildSettings:
         """Return a guild's settings as they are now."""
