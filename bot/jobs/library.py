@@ -60,6 +60,8 @@ class Library:
         self._waiting: dict[str, Template] = {}
         """New versions that no server can run yet; the version before, which one can run, stays in use."""
         self._undrawn = asyncio.Event()
+        self._offers: dict[str, tuple[Offer, ...]] = {}
+        """Follow-ups by locale, until something changes: every card asks for them."""
         self._fresh: set[str] = set()
         """Names that were read since the owner was last told of them."""
         self.left_out: Mapping[str, str] = {}
@@ -110,6 +112,11 @@ class Library:
 
     def offers(self, locale: str) -> tuple[Offer, ...]:
         """Return the follow-ups that are served now, each by its first template; variations come first."""
+        if locale not in self._offers:
+            self._offers[locale] = self._offered(locale)
+        return self._offers[locale]
+
+    def _offered(self, locale: str) -> tuple[Offer, ...]:
         found: dict[tuple[str, str], Offer] = {}
         for template in self.usable():
             kind = template.takes
@@ -295,6 +302,7 @@ class Library:
             except Exception as fault:  # noqa: BLE001 - as above
                 self._faults[name] = _bug(name, fault)
         self.by_name = found
+        self._offers.clear()
 
     def _equipped_one(self, name: str, template: Template) -> Template:
         """Return a template as traced for the servers it may run on; what has not changed is not traced again."""
@@ -313,6 +321,7 @@ class Library:
         return fitting or [one.node_list for one in servers]
 
     def _tell(self) -> None:
+        self._offers.clear()
         for listener in self.on_change:
             listener()
 

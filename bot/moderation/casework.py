@@ -18,6 +18,7 @@ from bot.replies.cards import CardMaker
 from bot.replies.case_words import case_words
 from bot.replies.catalogue import text
 from bot.replies.courier import CardRefused, Courier, CourierError, FileRefused, OutOfReach, ReplyGone
+from bot.replies.safe import alt_text
 from bot.store.audit import AuditStore
 from bot.store.cases import CaseStore, Consequences, Decided, Opened, Settled
 from bot.store.guilds import GuildStore
@@ -160,10 +161,17 @@ class Casework:
 
     async def pictures(self, case: Case) -> tuple[Attachment, ...]:
         """Return the pictures of a case, veiled; they are kept here until it is decided."""
-        results = await self._jobs.results(case.job_id) if case.job_id else []
+        if case.job_id is None or (job := await self._jobs.get(case.job_id)) is None:
+            return ()
+        results = await self._jobs.results(case.job_id)
         made = [(one.filename, one.data) for one in results if one.data is not None]
         parcel = await pack(
-            made, stem=f"case-{case.number}", alt="", upload_limit=UPLOAD_LIMIT, metadata=False, spoiler=True
+            made,
+            stem=f"case-{case.number}",
+            alt=alt_text(job.request.prompt or job.request.template),
+            upload_limit=UPLOAD_LIMIT,
+            metadata=False,
+            spoiler=True,
         )
         return parcel.files
 

@@ -188,7 +188,9 @@ class Courier:
             async with _translated():
                 message = await channel.fetch_message(job.posted_id or job.address.message_id or 0)
                 return [
-                    Attachment(filename=one.filename.removeprefix("SPOILER_"), data=await one.read(), alt="")
+                    Attachment(
+                        filename=one.filename.removeprefix("SPOILER_"), data=await one.read(), alt=one.description or ""
+                    )
                     for one in message.attachments
                 ]
         except CourierError as fault:

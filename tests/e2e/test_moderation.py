@@ -69,6 +69,7 @@ async def test_a_held_picture_is_shown_after_approval(guarded: Sandbox, max_: Pe
     post = await case_post(guarded)
     assert [one["filename"].startswith("SPOILER_") for one in post.attachments] == [True]
     assert "a fox in snow" in post.words
+    assert [one["description"] for one in post.attachments] == ["a fox in snow"]
     mina = Person(guarded, "mina", "review")
 
     await mina.presses(post, "approve")
