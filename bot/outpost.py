@@ -9,7 +9,8 @@ import aiohttp
 import discord
 import structlog
 
-from bot.app import aim, login, make_crew, means_of, open_bench, open_fleet, open_library, until_it_works
+from bot.app import aim, login, until_it_works
+from bot.assembly import make_crew, means_of, open_bench, open_fleet, open_library
 from bot.errors import SettingsError
 from bot.jobs.procrastinate import SharedCrew
 from bot.replies.courier import Courier

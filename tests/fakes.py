@@ -7,7 +7,7 @@ from typing import cast
 
 import aiohttp
 
-from bot.app import make_services
+from bot.assembly import make_services
 from bot.bot import EaselBot
 from bot.errors import RequestError
 from bot.jobs.admission import Admission

@@ -20,7 +20,7 @@ LAYERS = (
     {"bot.answers"},
     {"bot.filled"},
     {"bot.bot", "bot.web", "bot.workshop"},
-    {"bot.check", "bot.publishing"},
+    {"bot.assembly", "bot.check", "bot.publishing"},
     {"cogs", "bot.app"},
     {"bot.outpost"},
     {"bot.sandbox"},
