@@ -67,7 +67,7 @@ def configure(level: str, form: Literal["console", "json"], secrets: list[str]) 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("alembic", "asyncio", "sqlalchemy.engine", "PIL", "procrastinate", "psycopg"):
+    for noisy in ("alembic", "asyncio", "sqlalchemy.engine", "PIL", "matplotlib", "procrastinate", "psycopg"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

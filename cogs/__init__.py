@@ -9,6 +9,7 @@ EXTENSIONS = (
     "cogs.recipe",
     "cogs.shelf",
     "cogs.stats",
+    "cogs.enhance",
     "cogs.server",
     "cogs.models",
     "cogs.settings",

@@ -1,4 +1,4 @@
-"""`/stats` and `/enhance`: a picture of what is going on, and help with words."""
+"""`/stats`: a picture of what is going on."""
 
 import asyncio
 import time
@@ -6,10 +6,9 @@ import time
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answers import acknowledge, answer_card, asker_of, standing_of
+from bot.answers import acknowledge, answer_card
 from bot.bot import EaselBot, Interaction
 from bot.model.guild import DAY_S
-from bot.model.request import PROMPT_LIMIT
 from bot.replies.cards import Card, Tone
 from bot.replies.catalogue import guild_command
 from bot.replies.stats import plot, stats_words
@@ -18,7 +17,7 @@ from bot.services import Attachment
 _BINS = {1: 24, 7: 28, 30: 30}
 
 
-class Insight(commands.Cog):
+class Statistics(commands.Cog):
     """Numbers."""
 
     def __init__(self, bot: EaselBot) -> None:
@@ -36,16 +35,7 @@ class Insight(commands.Cog):
         files = () if drawn is None else (Attachment(filename="stats.png", data=drawn[0], alt=drawn[1]),)
         await answer_card(interaction, Card(tone=Tone.PLAIN, text=stats_words(found, machines, locale), files=files))
 
-    @guild_command("enhance", "idea")
-    async def enhance(self, interaction: Interaction, idea: app_commands.Range[str, 1, PROMPT_LIMIT]) -> None:
-        """Let the helper make a prompt of an idea; the member looks at it before anything is made."""
-        await acknowledge(interaction, ephemeral=True)
-        asker, standing = asker_of(interaction), standing_of(interaction)
-        await answer_card(interaction, await self._services.rewording.of_prompt(idea, asker, standing))
-
 
 async def setup(bot: EaselBot) -> None:
-    """Add the cog; without a helper there is nothing to enhance with."""
-    await bot.add_cog(Insight(bot))
-    if not bot.services.rewording.available:
-        bot.tree.remove_command("enhance")
+    """Add the cog."""
+    await bot.add_cog(Statistics(bot))

@@ -1,6 +1,7 @@
 """Pages of finished pictures as cards: words, a small picture beside each, a list to choose one of, pages to turn."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bot.delivery.package import Attachment
 from bot.model.job import Job
@@ -13,11 +14,15 @@ ON_A_PAGE = 5
 _PROMPT, _LABEL = 160, 90
 
 
+@dataclass(frozen=True, slots=True)
 class Line:
-    """One picture of a page, as it is shown."""
+    """One picture of a page, as it is shown; `title` is its template's."""
 
-    def __init__(self, job: Job, number: int, title: str, thumb: bytes | None, likes: int) -> None:
-        self.job, self.number, self.title, self.thumb, self.likes = job, number, title, thumb, likes
+    job: Job
+    number: int
+    title: str
+    thumb: bytes | None = field(default=None, repr=False)
+    likes: int = 0
 
 
 def shelf_card(book: str, lines: list[Line], page: int, total: int, locale: str) -> Card:
