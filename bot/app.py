@@ -270,7 +270,7 @@ async def sync_commands(app: App) -> None:
     if await app.notes.read(COMMANDS_NOTE) == wanted:
         return
     try:
-        await app.bot.tree.sync()
+        await app.bot.hand_over()
     except discord.HTTPException as refused:
         if refused.status >= _NOT_OURS_TO_MEND or refused.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise

@@ -100,6 +100,7 @@ class EaselBot(commands.Bot):
         self._answering: set[asyncio.Task[Any]] = set()
         self._forgetting: set[asyncio.Task[None]] = set()
         self._ended = False
+        self._payloads: dict[Any, dict[str, Any]] = {}
 
     async def setup_hook(self) -> None:
         """Load the cogs and the buttons; nothing here needs the network."""
@@ -264,15 +265,27 @@ class EaselBot(commands.Bot):
         self._ended = True
         await super().close()
 
-    async def payload_hash(self) -> str:
-        """Return a hash of the commands as Discord would get them."""
+    async def payload(self) -> list[dict[str, Any]]:
+        """Return the commands as Discord gets them, in order of name, in every language."""
         translator = self.tree.translator
-        payload = [
-            await command.get_translated_payload(self.tree, translator) if translator else command.to_dict(self.tree)
-            for command in sorted(self.tree.get_commands(), key=lambda command: command.name)
-        ]
-        text = json.dumps([Route.BASE, self.application_id, payload], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+        known = self._payloads
+        self._payloads = {}
+        for command in sorted(self.tree.get_commands(), key=lambda command: command.name):
+            made = known.get(command)
+            if made is None:  # asking for 34 locales, word by word, takes its time
+                translated = translator and await command.get_translated_payload(self.tree, translator)
+                made = translated or command.to_dict(self.tree)
+            self._payloads[command] = made
+        return list(self._payloads.values())
+
+    async def payload_hash(self) -> str:
+        """Return a hash of the commands as Discord gets them."""
+        told = [Route.BASE, self.application_id, await self.payload()]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+    async def hand_over(self) -> None:
+        """Put our commands in place of those that Discord has; raises discord.HTTPException if it refuses them."""
+        await self.http.bulk_upsert_global_commands(self.application_id or 0, payload=await self.payload())
 
 
 class ShardedBot(EaselBot, commands.AutoShardedBot):

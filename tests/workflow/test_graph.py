@@ -59,7 +59,6 @@ def test_what_cannot_run_is_refused_with_its_reason(source: str, words: str) -> 
     assert words in str(caught.value)
 
 
-@pytest.mark.no_cover  # a hundred trees; the files above run the same lines
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_any_json_opens_or_is_refused(tree: Any) -> None:
     """No JSON crashes the reader."""
