@@ -39,7 +39,7 @@ export function inline(text) {
     plain = "";
   };
   for (let at = 0; at < text.length; ) {
-    if (text[at] === "\\" && at + 1 < text.length && /[^\w\s]/.test(text[at + 1])) {
+    if (text[at] === "\\" && at + 1 < text.length && /[^A-Za-z0-9\s]/.test(text[at + 1])) {
       plain += text[at + 1];
       at += 2;
       continue;
@@ -159,12 +159,13 @@ function control(message, item, click) {
 function component(message, item, context) {
   if (item.type === 1) return element("div", "row", ...item.components.map((one) => control(message, one, context.click)));
   if (item.type === 10) return element("div", "", ...lines(item.content));
-  if (item.type === 12) return element("div", "files", ...item.items.map((one) => picture(galleryFile(one), context.view)));
+  if (item.type === 12) return element("div", item.items.length > 1 ? "files grid" : "files", ...item.items.map((one) => picture(galleryFile(one), context.view)));
   if (item.type === 11) return element("div", "files", picture(galleryFile(item), context.view));
   if (item.type === 13) return element("div", "files", file(named(item), context.view));
   if (item.type === 14) return element("hr", "");
   if (item.type === 9 || item.type === 17) {
-    const box = element("div", item.type === 17 ? "embed" : "", ...item.components.map((one) => component(message, one, context)));
+    const parts = item.components.map((one) => component(message, one, context));
+    const box = item.type === 17 ? element("div", "embed", ...parts) : element("div", "section", element("div", "", ...parts));
     if (item.accent_color) box.style.borderLeftColor = `#${item.accent_color.toString(16).padStart(6, "0")}`;
     if (item.accessory) box.append(accessory(message, item.accessory, context));
     if (item.spoiler) return spoilerBox(box);
