@@ -134,9 +134,7 @@ async def _made(stage: Stage) -> None:
 
 
 async def _looked_back(stage: Stage) -> None:
-    """What one made, what others like, and how a picture was made."""
-    history = await stage.says("max", "/history")
-    await stage.shot("history", history, "Your pictures here", reader="max", pictures=2)
+    """What members like, and how a picture was made."""
     gallery = await stage.says("max", "/gallery")
     await stage.shot("gallery", gallery, "What members like here", reader="max", pictures=2)
     recipe = await stage.says("max", "/recipe")
