@@ -160,6 +160,7 @@ def asker_of(interaction: discord.Interaction[Any]) -> Asker:
         channel_id=interaction.channel_id or 0,
         locale=interaction.locale.value,
         guild_locale=guild_locale(interaction),
+        adult=standing_of(interaction).adult_channel,
     )
 
 

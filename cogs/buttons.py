@@ -12,7 +12,7 @@ from bot.model.audit import Act
 from bot.model.job import Job
 from bot.replies.catalogue import text
 from bot.replies.press import VARY, Action, Press
-from bot.services import again
+from bot.services import again, check_open
 
 
 class Buttons(commands.Cog):
@@ -30,18 +30,19 @@ class Buttons(commands.Cog):
     async def again(self, interaction: discord.Interaction[Any], press: Press) -> None:
         """Make another one with a new seed, in a reply of its own; it is the presser's request."""
         address = await acknowledge_reply(interaction, private=press.private)
-        job = await self._job(interaction, press)
-        request = again(job.request, asker_of(interaction))
+        asker = asker_of(interaction)
+        job = check_open(await self._jobs.find(press.job_id), asker)
+        request = again(job.request, asker)
         await self._jobs.submit(request, address, standing_of(interaction))
 
     async def follow(self, interaction: discord.Interaction[Any], press: Press) -> None:
         """Go on with one file of a job: vary it, or put it into another template. It is the presser's request."""
         address = await acknowledge_reply(interaction, private=press.private)
-        job = await self._job(interaction, press)
-        standing = standing_of(interaction)
+        asker, standing = asker_of(interaction), standing_of(interaction)
+        job = check_open(await self._jobs.find(press.job_id), asker)
         what = VARY if press.action is Action.VARY else press.what
         shown = shown_by(interaction.message)
-        request = await self._follow.on(job, press.number, what, press.what, asker_of(interaction), standing, shown)
+        request = await self._follow.on(job, press.number, what, press.what, asker, standing, shown)
         await self._jobs.submit(request, address, standing)
 
     async def delete(self, interaction: discord.Interaction[Any], press: Press) -> None:

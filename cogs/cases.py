@@ -55,6 +55,8 @@ class Cases(commands.Cog):
         job = await self._jobs.find(job_id)
         if job is None or job.request.guild_id != interaction.guild_id or job.state is not JobState.DONE:
             raise RequestError("refused.gone")
+        if job.address.ephemeral and job.request.member_id != interaction.user.id:
+            raise RequestError("refused.gone")  # nobody else sees it
         if job.removed:
             raise RequestError("refused.removed")
         return job

@@ -7,7 +7,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answers import acknowledge, answer_card, is_moderator, shown_by
+from bot.answers import acknowledge, answer_card, asker_of, is_moderator, shown_by
 from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
 from bot.model.job import Job
@@ -15,6 +15,7 @@ from bot.model.verdict import Refuse
 from bot.replies.catalogue import guild_command, menu
 from bot.replies.press import Action, Press
 from bot.replies.recipe_words import found_card, recipe_card
+from bot.services import check_open
 
 
 class Recipe(commands.Cog):
@@ -66,10 +67,7 @@ class Recipe(commands.Cog):
         await answer_card(interaction, found_card(facts, found.prompt, found.negative, found.source, locale))
 
     async def _tell(self, interaction: discord.Interaction[Any], job: Job | None) -> None:
-        if job is None or job.request.guild_id != interaction.guild_id or job.deleted:
-            raise RequestError("refused.gone")
-        if job.removed:
-            raise RequestError("refused.removed")
+        job = check_open(job, asker_of(interaction))
         await self._check(interaction, job.request.prompt, job.request.negative)
         locale, recipes = interaction.locale.value, self._services.recipes
         kept, workflow = await recipes.of(job), await recipes.workflow(job)

@@ -5,10 +5,9 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.answers import acknowledge, answer, answer_card, seen_channels, shown_by, standing_of
+from bot.answers import acknowledge, answer, answer_card, asker_of, seen_channels, shown_by, standing_of
 from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
-from bot.model.job import Job
 from bot.replies.catalogue import guild_command, text
 from bot.replies.press import Action, Press
 from bot.replies.shelf_words import ON_A_PAGE, Line, shelf_card
@@ -70,7 +69,7 @@ class Shelf(commands.Cog):
     async def favour(self, interaction: discord.Interaction[Any], press: Press) -> None:
         """Like a picture, or like it no more."""
         await acknowledge(interaction, ephemeral=True)
-        job = check_there(await self._services.jobs.find(press.job_id), interaction.guild_id)
+        job = check_there(await self._services.jobs.find(press.job_id), asker_of(interaction))
         if job.address.ephemeral:
             raise RequestError("refused.private_favourite")
         likes = await self._services.shelf.favour(job, max(1, press.number), interaction.user.id)
@@ -79,17 +78,11 @@ class Shelf(commands.Cog):
     async def pick(self, interaction: discord.Interaction[Any], job_id: str, number: int) -> None:
         """Show one picture with all that can be done with it, for whoever chose it."""
         await acknowledge(interaction, ephemeral=True)
-        job = check_there(await self._services.jobs.find(job_id), interaction.guild_id)
-        self._check_seen(interaction, job)
+        job = check_there(await self._services.jobs.find(job_id), asker_of(interaction))
         locale, message = interaction.locale.value, interaction.message
         shown = shown_by(message) if message is not None and not message.flags.ephemeral else []
         limit = interaction.filesize_limit
         await answer_card(interaction, await self._services.viewing.picked(job, number, locale, limit, shown))
-
-    def _check_seen(self, interaction: discord.Interaction[Any], job: Job) -> None:
-        """What was asked for among adults is not shown elsewhere; raises RequestError."""
-        if job.request.adult and not standing_of(interaction).adult_channel:
-            raise RequestError("refused.adult_elsewhere")
 
 
 async def setup(bot: EaselBot) -> None:

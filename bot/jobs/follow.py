@@ -43,7 +43,7 @@ class Follow:
         Raises:
             RequestError: the file is gone, nothing serves the follow-up here, or the asker may not.
         """
-        check_there(job, asker.guild_id)
+        check_there(job, asker)
         results = await self._store.results(job.id)
         kind = kind_of_name(results[number - 1].filename) if 1 <= number <= len(results) else ""
         template = self._serving(what, kind, asker.guild_id)

@@ -12,6 +12,7 @@ from bot.errors import RequestError
 from bot.jobs.fleet import Fleet
 from bot.jobs.runner import FRAME, TEXT
 from bot.model.job import Job, JobState, Result
+from bot.model.request import Asker
 from bot.replies.courier import Courier
 from bot.store.jobs import JobStore
 
@@ -36,16 +37,31 @@ class Attached(Protocol):
         ...
 
 
-def check_there(job: Job | None, guild_id: int | None) -> Job:
-    """Return a finished job whose pictures may be seen in a guild.
+def check_open(job: Job | None, asker: Asker) -> Job:
+    """Return a job that a member may hear of, and go on with, where they are.
 
     Raises:
-        RequestError: there is none of that kind, or it was deleted or taken away.
+        RequestError: there is none here, or it was deleted or taken away; its reply is another member's alone; or it
+            was asked for among adults, and this is elsewhere.
     """
-    if job is None or job.request.guild_id != guild_id or job.deleted:
+    if job is None or job.request.guild_id != asker.guild_id or job.deleted:
+        raise RequestError("refused.gone")
+    if job.address.ephemeral and job.request.member_id != asker.member_id:
         raise RequestError("refused.gone")
     if job.removed:
         raise RequestError("refused.removed")
+    if job.request.adult and not asker.adult:
+        raise RequestError("refused.adult_elsewhere")
+    return job
+
+
+def check_there(job: Job | None, asker: Asker) -> Job:
+    """Return a finished job whose pictures a member may see where they are.
+
+    Raises:
+        RequestError: as `check_open`; or it is not finished.
+    """
+    job = check_open(job, asker)
     if job.state is not JobState.DONE:
         raise RequestError("refused.not_finished")
     return job

@@ -8,7 +8,7 @@ from bot.jobs.desk import Desk
 from bot.jobs.follow import file_option
 from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
-from bot.jobs.pictures import Attached, Pictures
+from bot.jobs.pictures import Attached, Pictures, check_open
 from bot.model.job import Job, JobState
 from bot.model.jsontree import JsonObject
 from bot.model.request import PROMPT_LIMIT, Asker, Request, Standing
@@ -177,11 +177,7 @@ class Remix:
             if request is None:
                 raise RequestError("refused.draft_gone")
             return _Base(request=request, recipe={})
-        job = await self._store.get(ident) if kind == "j" else None
-        if job is None or job.request.guild_id != asker.guild_id or job.deleted:
-            raise RequestError("refused.gone")
-        if job.removed:
-            raise RequestError("refused.removed")
+        job = check_open(await self._store.get(ident) if kind == "j" else None, asker)
         return _Base(request=job.request, recipe=await self._store.recipe(job.id), job=job)
 
     async def keep(self, state: str, typed: Typed, asker: Asker) -> str:

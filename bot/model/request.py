@@ -105,6 +105,8 @@ class Asker:
     channel_id: int
     locale: str = "en-US"
     guild_locale: str = "en-US"
+    adult: bool = False
+    """Whether the channel is surely for adults."""
 
 
 def random_seed() -> int:
