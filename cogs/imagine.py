@@ -76,8 +76,10 @@ class Imagine(commands.Cog):
 
     @imagine.autocomplete("prompt")
     async def _prompts(self, interaction: Interaction, typed: str) -> list[_Choice]:
-        found = await self._services.recent.offered(interaction.user.id, interaction.guild_id or 0, typed)
-        return [app_commands.Choice(name=_cut(one.prompt), value=one.value) for one in found[:CHOICES]]
+        guild_id = interaction.guild_id or 0
+        found = (await self._services.recent.offered(interaction.user.id, guild_id, typed))[:CHOICES]
+        fit = await self._services.bench.gate.tellable([one.prompt for one in found], guild_id)
+        return [app_commands.Choice(name=_cut(one.prompt), value=one.value) for one in found if one.prompt in fit]
 
     @imagine.autocomplete("template")
     async def _templates(self, interaction: Interaction, typed: str) -> list[_Choice]:

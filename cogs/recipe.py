@@ -42,12 +42,15 @@ class Recipe(commands.Cog):
 
     @recipe.autocomplete("picture")
     async def _pictures(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        found = [job for job in await self._own(interaction) if typed.casefold() in job.request.prompt.casefold()]
+        own = [job for job in await self._own(interaction) if typed.casefold() in job.request.prompt.casefold()]
+        fit = await self._services.bench.gate.tellable([job.request.prompt for job in own], interaction.guild_id or 0)
+        found = [job for job in own if job.request.prompt in fit]
         return [app_commands.Choice(name=(job.request.prompt or job.id)[:100], value=job.id) for job in found[:25]]
 
     async def _own(self, interaction: Interaction) -> list[Job]:
         jobs = await self._services.shelf.prompts(interaction.user.id, interaction.guild_id or 0, 100)
-        return [job for job in jobs if not job.deleted and not job.removed]
+        adult = asker_of(interaction).adult
+        return [job for job in jobs if not job.deleted and not job.removed and (adult or not job.request.adult)]
 
     async def recipe_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Tell how a picture in a message was made: ours by its record, another by what the file says."""

@@ -7,7 +7,7 @@ import asyncio
 import functools
 import time
 from collections import deque
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -162,6 +162,15 @@ class Gate:
             return Refuse(key="refused.word_rule") if words else Allow()
 
         return await _closed(work(), REQUEST_S, Refuse(key="refused.check_failed"))
+
+    async def tellable(self, texts: Collection[str], guild_id: int) -> frozenset[str]:
+        """Return those of some old texts that may be told here again: the list may have grown. In doubt, none."""
+
+        async def work() -> frozenset[str]:
+            blocklist = compiled((await self._guilds.policy(guild_id)).lists)
+            return await asyncio.to_thread(lambda: frozenset(text for text in texts if not blocklist.hits(text)))
+
+        return await _closed(work(), ENTER_S, frozenset[str]())
 
     async def _word_refused(self, word: Word, ask: Ask, member_id: int, guild_id: int) -> Verdict:
         """Refuse, with what kind of rule it was; the entry itself only the audit trail tells."""
