@@ -11,6 +11,7 @@ from bot.answers import acknowledge, answer_card, asker_of, is_moderator, shown_
 from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
 from bot.model.job import Job
+from bot.model.request import Value
 from bot.model.verdict import Refuse
 from bot.replies.catalogue import guild_command, menu
 from bot.replies.press import Action, Press
@@ -62,7 +63,8 @@ class Recipe(commands.Cog):
         _, found = await self._services.foreign.read(shown_by(message))
         if found is None:
             raise RequestError("refused.no_recipe")
-        await self._check(interaction, found.prompt, found.negative)
+        names = (found.sampler, found.scheduler, found.model, *found.loras)
+        await self._check(interaction, found.prompt, found.negative, *names)
         facts = {**asdict(found), "models": [found.model] if found.model else []}
         if found.size is not None:
             facts |= {"width": found.size.width, "height": found.size.height}
@@ -71,9 +73,9 @@ class Recipe(commands.Cog):
 
     async def _tell(self, interaction: discord.Interaction[Any], job: Job | None) -> None:
         job = check_open(job, asker_of(interaction))
-        await self._check(interaction, job.request.prompt, job.request.negative)
         locale, recipes = interaction.locale.value, self._services.recipes
         kept, workflow = await recipes.of(job), await recipes.workflow(job)
+        await self._check(interaction, job.request.prompt, job.request.negative, *job.request.values.values())
         card = recipe_card(
             job,
             kept,
@@ -84,9 +86,9 @@ class Recipe(commands.Cog):
         )
         await answer_card(interaction, card)
 
-    async def _check(self, interaction: discord.Interaction[Any], *words: str | None) -> None:
+    async def _check(self, interaction: discord.Interaction[Any], *told: Value | None) -> None:
         """What is told again passes the gate again: the list may have grown since; raises RequestError."""
-        said = "\n".join(one for one in words if one)
+        said = "\n".join(str(one) for one in told if one is not None)
         verdict = await self._services.bench.gate.text(said, interaction.guild_id or 0)
         if isinstance(verdict, Refuse):
             raise RequestError(verdict.key, **verdict.facts)
