@@ -72,7 +72,10 @@ class Shelf(commands.Cog):
         job = check_there(await self._services.jobs.find(press.job_id), asker_of(interaction))
         if job.address.ephemeral:
             raise RequestError("refused.private_favourite")
-        likes = await self._services.shelf.favour(job, max(1, press.number), interaction.user.id)
+        number = max(1, press.number)
+        if all(one.number != number for one in await self._services.shelf.files(job.id)):
+            raise RequestError("refused.picture_gone")
+        likes = await self._services.shelf.favour(job, number, interaction.user.id)
         await answer(interaction, text("favourite.added" if likes else "favourite.removed", interaction.locale.value))
 
     async def pick(self, interaction: discord.Interaction[Any], job_id: str, number: int) -> None:
