@@ -38,12 +38,12 @@ class Shelf(commands.Cog):
 
     async def history_page(self, interaction: discord.Interaction[Any], page: int) -> None:
         """Turn to a page of one's own pictures; a list that somebody else opened shows one's own all the same."""
-        await acknowledge(interaction, thinking=False)
+        await _turning(interaction)
         await self._show(interaction, "history", page)
 
     async def gallery_page(self, interaction: discord.Interaction[Any], page: int) -> None:
         """Turn to a page of the gallery."""
-        await acknowledge(interaction, thinking=False)
+        await _turning(interaction)
         await self._show(interaction, "gallery", page)
 
     async def _show(self, interaction: discord.Interaction[Any], book: str, page: int) -> None:
@@ -86,6 +86,13 @@ class Shelf(commands.Cog):
         shown = shown_by(message) if message is not None and not message.flags.ephemeral else []
         limit = interaction.filesize_limit
         await answer_card(interaction, await self._services.viewing.picked(job, number, locale, limit, shown))
+
+
+async def _turning(interaction: discord.Interaction[Any]) -> None:
+    """Acknowledge a turn: in place, or under what everybody reads in an answer for whoever turned."""
+    message = interaction.message
+    theirs = message is not None and message.flags.ephemeral
+    await acknowledge(interaction, ephemeral=True, thinking=not theirs)
 
 
 async def setup(bot: EaselBot) -> None:
