@@ -84,7 +84,9 @@ class RemixDialogs(commands.Cog):
         try:
             request = await self._services.remix.request(state, typed, asker, standing)
             if ENHANCE in filled.ticked:
-                await answer_card(interaction, await self._services.rewording.of_request(request, standing))
+                private = state.endswith("p")
+                card = await self._services.rewording.of_request(request, standing, private=private)
+                await answer_card(interaction, card)
             else:
                 await self._services.jobs.submit(request, address, standing)  # pyright: ignore[reportPossiblyUnboundVariable] - without a tick it is
         except RequestError as fault:
@@ -96,7 +98,8 @@ class RemixDialogs(commands.Cog):
         """Say what was wrong, with a button that opens what was typed again: nothing is lost."""
         words = await fault_words(interaction, fault)
         draft_id = await self._services.remix.keep(state, typed, asker_of(interaction))
-        row = draft_row(draft_id, interaction.locale.value, "edit")
+        kept = f"{draft_id}p" if state.endswith("p") else draft_id
+        row = draft_row(kept, interaction.locale.value, "edit")
         await answer_card(interaction, Card(tone=Tone.FAILED, text=words, rows=(row,)))
 
     async def draft(self, interaction: discord.Interaction[Any], what: str, draft_id: str) -> None:
@@ -104,7 +107,7 @@ class RemixDialogs(commands.Cog):
         if what == "edit":
             await self._open(interaction, f"d{draft_id}")
             return
-        address = await acknowledge_reply(interaction)
+        address = await acknowledge_reply(interaction, private=draft_id.endswith("p"))
         request = await self._services.remix.drafted(draft_id, asker_of(interaction))
         await self._services.jobs.submit(request, address, standing_of(interaction))
 

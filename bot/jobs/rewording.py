@@ -39,8 +39,10 @@ class Rewording:
         )
         return await self.of_request(request, standing)
 
-    async def of_request(self, request: Request, standing: Standing) -> Card:
+    async def of_request(self, request: Request, standing: Standing, *, private: bool = False) -> Card:
         """Return a request with its prompt reworded, as a draft to be sent or edited.
+
+        `private`: what comes of it is for its member alone.
 
         Raises:
             RequestError: there is no helper, it does not answer or answers nonsense, or the gate refuses what was
@@ -51,7 +53,7 @@ class Rewording:
         better = replace(request, prompt=await self._improved(request.prompt, request.guild_id or 0))
         draft_id = await self._remix.draft(better)
         locale = request.locale
-        cards = CardMaker(request=better, title=template.title_in(locale), locale=locale)
+        cards = CardMaker(request=better, title=template.title_in(locale), locale=locale, private=private)
         return cards.draft(draft_id, text("enhance.done", locale))
 
     async def _improved(self, prompt: str, guild_id: int) -> str:

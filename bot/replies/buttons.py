@@ -128,7 +128,7 @@ class PageTurn(
 
 class DraftButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"easel:draft:(?P<what>run|edit):(?P<draft>[0-9a-f]{16})",
+    template=r"easel:draft:(?P<what>run|edit):(?P<draft>[0-9a-f]{16}p?)",
 ):
     """A button of a draft."""
 

@@ -136,7 +136,8 @@ class CardMaker:
 
     def draft(self, draft_id: str, line: str) -> Card:
         """Return a request that was not sent yet, to be sent or edited."""
-        return self._card(Tone.PLAIN, [line], rows=(draft_row(draft_id, self.locale),))
+        kept = f"{draft_id}p" if self.private else draft_id
+        return self._card(Tone.PLAIN, [line], rows=(draft_row(kept, self.locale),))
 
     def _card(
         self,

@@ -108,6 +108,7 @@ class DraftPress:
 
     what: str
     draft_id: str
+    """With a `p` behind it, what comes of it is for its member alone."""
     label: str = ""
 
     @property
