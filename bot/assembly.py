@@ -54,7 +54,7 @@ def make_services(
     shelf = ShelfStore(database)
     recent = RecentPrompts(shelf)
     desk.on_submit.append(lambda job: recent.note(job.request, job.id))
-    remix = Remix(desk, library, bench.jobs, DraftStore(database), intake, pictures)
+    remix = Remix(desk, library, bench.jobs, DraftStore(database), intake, pictures, bench.gate)
     return Services(
         jobs=desk,
         library=library,

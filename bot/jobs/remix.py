@@ -13,6 +13,7 @@ from bot.model.job import Job, JobState
 from bot.model.jsontree import JsonObject
 from bot.model.request import PROMPT_LIMIT, Asker, Request, Standing
 from bot.model.style import Style
+from bot.moderation.policy import Gate
 from bot.replies.catalogue import keys_by_word, text
 from bot.store.drafts import DraftStore
 from bot.store.jobs import JobStore
@@ -75,17 +76,20 @@ class Remix:
         drafts: DraftStore,
         intake: Intake,
         pictures: Pictures,
+        gate: Gate,
     ) -> None:
         self._desk, self._library, self._store, self._drafts = desk, library, store, drafts
-        self._intake, self._pictures = intake, pictures
+        self._intake, self._pictures, self._gate = intake, pictures, gate
 
     async def form(self, state: str, asker: Asker, *, with_template: bool) -> Form:
         """Return what a dialog begins with; `with_template`: the template is a line among the settings.
 
         Raises:
-            RequestError: there is no such job or draft any more.
+            RequestError: there is no such job or draft any more, or the list refuses the job's words by now.
         """
         base = await self._base(state, asker)
+        if base.job is not None:
+            await self._check_tellable(base.request)
         template = self._desk.template(base.request.template)
         names = names_in(asker.locale)
         lines = lines_of(template, base.request, base.recipe, names)
@@ -98,6 +102,11 @@ class Remix:
             template=template.name,
             takes_file=any(one.takes is not None for one in self._desk.usable(asker.guild_id)),
         )
+
+    async def _check_tellable(self, request: Request) -> None:
+        told = {request.prompt, request.negative or "", *(str(value) for value in request.values.values())}
+        if await self._gate.tellable(told, request.guild_id or 0) != told:
+            raise RequestError("refused.word_rule")
 
     async def request(self, state: str, typed: Typed, asker: Asker, standing: Standing) -> Request:
         """Return the request that a dialog makes.
