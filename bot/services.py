@@ -9,7 +9,7 @@ from bot.jobs.foreign import Foreign
 from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.machines import Machines
-from bot.jobs.pictures import Pictures, check_open, check_there
+from bot.jobs.pictures import Pictures, check_here, check_open, check_there
 from bot.jobs.recent import RecentPrompts
 from bot.jobs.recipes import Recipes
 from bot.jobs.remix import Remix, Typed, size_names
@@ -43,6 +43,7 @@ __all__ = [
     "Visitor",
     "Wanted",
     "again",
+    "check_here",
     "check_open",
     "check_there",
     "size_names",

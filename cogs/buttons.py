@@ -12,7 +12,7 @@ from bot.model.audit import Act
 from bot.model.job import Job
 from bot.replies.catalogue import text
 from bot.replies.press import VARY, Action, Press
-from bot.services import again, check_open
+from bot.services import again, check_here, check_open
 
 
 class Buttons(commands.Cog):
@@ -70,9 +70,7 @@ class Buttons(commands.Cog):
 
     async def _job(self, interaction: discord.Interaction[Any], press: Press) -> Job:
         """Return the job of a button, which must be of the guild where it was pressed."""
-        job = await self._jobs.find(press.job_id)
-        if job is None or job.request.guild_id != interaction.guild_id:
-            raise RequestError("refused.gone")
+        job = check_here(await self._jobs.find(press.job_id), asker_of(interaction))
         if job.removed:
             raise RequestError("refused.removed")
         return job

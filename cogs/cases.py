@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.answers import acknowledge, answer, manages, only_moderator
+from bot.answers import acknowledge, answer, asker_of, manages, only_moderator
 from bot.bot import EaselBot, Interaction
 from bot.errors import RequestError
 from bot.filled import Filled
@@ -16,7 +16,7 @@ from bot.replies.case_words import outcome_words, record_lines
 from bot.replies.catalogue import menu, text
 from bot.replies.lines import within
 from bot.replies.press import Action, Press
-from bot.services import Decided
+from bot.services import Decided, check_here
 
 REASON = "reason"
 _LETTERS = 300
@@ -52,11 +52,9 @@ class Cases(commands.Cog):
         await answer(interaction, text(key, interaction.locale.value))
 
     async def _job(self, interaction: discord.Interaction[Any], job_id: str) -> Job:
-        job = await self._jobs.find(job_id)
-        if job is None or job.request.guild_id != interaction.guild_id or job.state is not JobState.DONE:
+        job = check_here(await self._jobs.find(job_id), asker_of(interaction))
+        if job.state is not JobState.DONE:
             raise RequestError("refused.gone")
-        if job.address.ephemeral and job.request.member_id != interaction.user.id:
-            raise RequestError("refused.gone")  # nobody else sees it
         if job.removed:
             raise RequestError("refused.removed")
         return job

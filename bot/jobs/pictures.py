@@ -37,16 +37,24 @@ class Attached(Protocol):
         ...
 
 
+def check_here(job: Job | None, asker: Asker) -> Job:
+    """Return a job of the guild where a member is; raises RequestError if there is none, or it is another's alone."""
+    if job is None or job.request.guild_id != asker.guild_id:
+        raise RequestError("refused.gone")
+    if job.address.ephemeral and job.request.member_id != asker.member_id:
+        raise RequestError("refused.gone")
+    return job
+
+
 def check_open(job: Job | None, asker: Asker) -> Job:
     """Return a job that a member may hear of, and go on with, where they are.
 
     Raises:
-        RequestError: there is none here, or it was deleted or taken away; its reply is another member's alone; or it
-            was asked for among adults, and this is elsewhere.
+        RequestError: as `check_here`; or it was deleted or taken away, or was asked for among adults, and this is
+            elsewhere.
     """
-    if job is None or job.request.guild_id != asker.guild_id or job.deleted:
-        raise RequestError("refused.gone")
-    if job.address.ephemeral and job.request.member_id != asker.member_id:
+    job = check_here(job, asker)
+    if job.deleted:
         raise RequestError("refused.gone")
     if job.removed:
         raise RequestError("refused.removed")
