@@ -77,7 +77,8 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("prompt")
     async def _prompts(self, interaction: Interaction, typed: str) -> list[_Choice]:
         guild_id = interaction.guild_id or 0
-        found = (await self._services.recent.offered(interaction.user.id, guild_id, typed))[:CHOICES]
+        adult, recent = standing_of(interaction).adult_channel, self._services.recent
+        found = (await recent.offered(interaction.user.id, guild_id, typed, adult=adult))[:CHOICES]
         fit = await self._services.bench.gate.tellable([one.prompt for one in found], guild_id)
         return [app_commands.Choice(name=_cut(one.prompt), value=one.value) for one in found if one.prompt in fit]
 

@@ -64,7 +64,7 @@ class Recipe(commands.Cog):
         if found is None:
             raise RequestError("refused.no_recipe")
         names = (found.sampler, found.scheduler, found.model, *found.loras)
-        await self._check(interaction, found.prompt, found.negative, *names)
+        await self._check(interaction, found.negative, found.prompt, *names)
         facts = {**asdict(found), "models": [found.model] if found.model else []}
         if found.size is not None:
             facts |= {"width": found.size.width, "height": found.size.height}
@@ -75,7 +75,7 @@ class Recipe(commands.Cog):
         job = check_open(job, asker_of(interaction))
         locale, recipes = interaction.locale.value, self._services.recipes
         kept, workflow = await recipes.of(job), await recipes.workflow(job)
-        await self._check(interaction, job.request.prompt, job.request.negative, *job.request.values.values())
+        await self._check(interaction, job.request.negative, job.request.prompt, *job.request.values.values())
         card = recipe_card(
             job,
             kept,
@@ -86,10 +86,10 @@ class Recipe(commands.Cog):
         )
         await answer_card(interaction, card)
 
-    async def _check(self, interaction: discord.Interaction[Any], *told: Value | None) -> None:
+    async def _check(self, interaction: discord.Interaction[Any], negative: str | None, *told: Value | None) -> None:
         """What is told again passes the gate again: the list may have grown since; raises RequestError."""
         said = "\n".join(str(one) for one in told if one is not None)
-        verdict = await self._services.bench.gate.text(said, interaction.guild_id or 0)
+        verdict = await self._services.bench.gate.text(said, interaction.guild_id or 0, negative=negative)
         if isinstance(verdict, Refuse):
             raise RequestError(verdict.key, **verdict.facts)
 

@@ -18,6 +18,8 @@ class Recent:
 
     prompt: str
     value: str
+    adult: bool
+    """Whether it was asked for among adults."""
 
 
 class RecentPrompts:
@@ -27,10 +29,14 @@ class RecentPrompts:
         self._shelf = shelf
         self._known: OrderedDict[tuple[int, int], list[Recent]] = OrderedDict()
 
-    async def offered(self, member_id: int, guild_id: int, typed: str) -> list[Recent]:
-        """Return a member's own last prompts in a guild that hold what was typed, newest first."""
+    async def offered(self, member_id: int, guild_id: int, typed: str, *, adult: bool) -> list[Recent]:
+        """Return a member's own last prompts in a guild that hold what was typed, newest first.
+
+        Without `adult` those asked for in channels for adults are left out.
+        """
         wanted = typed.casefold()
-        return [one for one in await self._of(member_id, guild_id) if wanted in one.prompt.casefold()]
+        fitting = [one for one in await self._of(member_id, guild_id) if adult or not one.adult]
+        return [one for one in fitting if wanted in one.prompt.casefold()]
 
     async def meant(self, member_id: int, guild_id: int, prompt: str) -> str:
         """Return the prompt that an option's value stands for; a prompt stands for itself."""
@@ -42,8 +48,8 @@ class RecentPrompts:
         key = (member_id, guild_id)
         if key not in self._known:
             jobs = await self._shelf.prompts(member_id, guild_id, 4 * _KEPT)
-            found = {job.request.prompt: job.id for job in jobs if job.request.prompt}
-            self._known[key] = [_recent(prompt, job_id) for prompt, job_id in list(found.items())[:_KEPT]]
+            found = {job.request.prompt: job for job in jobs if job.request.prompt}
+            self._known[key] = [_recent(job.request, job.id) for job in list(found.values())[:_KEPT]]
             if len(self._known) > _MEMBERS:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
@@ -54,7 +60,7 @@ class RecentPrompts:
         key = (request.member_id, request.guild_id or 0)
         if request.prompt and key in self._known:
             others = [one for one in self._known[key] if one.prompt != request.prompt]
-            self._known[key] = [_recent(request.prompt, job_id), *others][:_KEPT]
+            self._known[key] = [_recent(request, job_id), *others][:_KEPT]
 
     def forget(self, member_id: int) -> None:
         """Forget a member, who has erased what was kept of them."""
@@ -62,5 +68,6 @@ class RecentPrompts:
             del self._known[key]
 
 
-def _recent(prompt: str, job_id: str) -> Recent:
-    return Recent(prompt, prompt if len(prompt) <= _VALUE else f"{_TAG}{job_id}")
+def _recent(request: Request, job_id: str) -> Recent:
+    prompt = request.prompt
+    return Recent(prompt, prompt if len(prompt) <= _VALUE else f"{_TAG}{job_id}", request.adult)

@@ -13,6 +13,7 @@ from bot.model.job import Job, JobState
 from bot.model.jsontree import JsonObject
 from bot.model.request import PROMPT_LIMIT, Asker, Request, Standing
 from bot.model.style import Style
+from bot.model.verdict import Refuse
 from bot.moderation.policy import Gate
 from bot.replies.catalogue import keys_by_word, text
 from bot.store.drafts import DraftStore
@@ -104,9 +105,10 @@ class Remix:
         )
 
     async def _check_tellable(self, request: Request) -> None:
-        told = {request.prompt, request.negative or "", *(str(value) for value in request.values.values())}
-        if await self._gate.tellable(told, request.guild_id or 0) != told:
-            raise RequestError("refused.word_rule")
+        said = "\n".join([request.prompt, *(str(value) for value in request.values.values())])
+        verdict = await self._gate.text(said, request.guild_id or 0, negative=request.negative)
+        if isinstance(verdict, Refuse):
+            raise RequestError(verdict.key, **verdict.facts)
 
     async def request(self, state: str, typed: Typed, asker: Asker, standing: Standing) -> Request:
         """Return the request that a dialog makes.

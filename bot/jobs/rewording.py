@@ -50,18 +50,19 @@ class Rewording:
         """
         template = self._desk.template(request.template)
         await self._desk.welcome(template, request.member_id, request.guild_id, standing)
-        better = replace(request, prompt=await self._improved(request.prompt, request.guild_id or 0))
+        better = replace(request, prompt=await self._improved(request))
         draft_id = await self._remix.draft(better)
         locale = request.locale
         cards = CardMaker(request=better, title=template.title_in(locale), locale=locale, private=private)
         return cards.draft(draft_id, text("enhance.done", locale))
 
-    async def _improved(self, prompt: str, guild_id: int) -> str:
+    async def _improved(self, request: Request) -> str:
+        prompt, guild_id = request.prompt, request.guild_id or 0
         if self._enhancer is None:
             raise RequestError("refused.no_helper")
         if not prompt.strip():
             raise RequestError("refused.empty_prompt")
-        await self._pass(prompt, guild_id)
+        await self._pass(prompt, guild_id, request.negative)
         try:
             better = await self._enhancer.improved(prompt)
         except EnhancerAway as fault:
@@ -71,7 +72,7 @@ class Rewording:
         await self._pass(better, guild_id)
         return better
 
-    async def _pass(self, words: str, guild_id: int) -> None:
-        verdict = await self._gate.text(words, guild_id)
+    async def _pass(self, words: str, guild_id: int, negative: str | None = None) -> None:
+        verdict = await self._gate.text(words, guild_id, negative=negative)
         if isinstance(verdict, Refuse):
             raise RequestError(verdict.key, **verdict.facts)

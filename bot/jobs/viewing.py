@@ -9,6 +9,7 @@ from bot.errors import RequestError
 from bot.jobs.library import Library
 from bot.jobs.pictures import Attached, Pictures
 from bot.model.job import Job
+from bot.model.verdict import Allow
 from bot.moderation.policy import Gate
 from bot.replies.cards import Card, CardMaker, kind_of_name
 from bot.replies.courier import Courier
@@ -53,13 +54,9 @@ class Viewing:
     async def _readable(self, one: Shown, guild_id: int) -> Shown:
         """Return a picture without its words where this guild does not want to read these any more."""
         request = one.job.request
-        fit = await self._gate.tellable([request.prompt, request.negative or ""], guild_id)
-        told = replace(
-            request,
-            prompt=request.prompt if request.prompt in fit else "",
-            negative=request.negative if request.negative in fit else None,
-        )
-        return replace(one, job=replace(one.job, request=told))
+        if isinstance(await self._gate.text(request.prompt, guild_id, negative=request.negative), Allow):
+            return one
+        return replace(one, job=replace(one.job, request=replace(request, prompt="", negative=None)))
 
     async def _read(self, book: str, page: int, viewer: Viewer, most: int) -> Page:
         start = page * most

@@ -154,11 +154,16 @@ class Gate:
         found = await asyncio.to_thread(lambda: [word for text in texts for word in blocklist.hits(text)])
         return tuple(sorted(found, key=lambda word: _SEVERITY[word.mode]))
 
-    async def text(self, text: str, guild_id: int) -> Verdict:
-        """Judge a text by itself, such as one that moderators did not write and members will read."""
+    async def text(self, text: str, guild_id: int, *, negative: str | None = None) -> Verdict:
+        """Judge a text by itself, such as one that moderators did not write and members will read.
+
+        `negative`: a negative prompt beside it, which counts where the guild checks those.
+        """
 
         async def work() -> Verdict:
-            words = await self.texts(await self._guilds.policy(guild_id), (text,))
+            policy = await self._guilds.policy(guild_id)
+            avoided = (negative,) if negative and policy.settings.check_negative else ()
+            words = await self.texts(policy, (text, *avoided))
             return Refuse(key="refused.word_rule") if words else Allow()
 
         return await _closed(work(), REQUEST_S, Refuse(key="refused.check_failed"))
