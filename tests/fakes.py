@@ -9,6 +9,7 @@ import aiohttp
 
 from bot.assembly import make_services
 from bot.bot import EaselBot
+from bot.enhancer import Enhancer
 from bot.errors import RequestError
 from bot.jobs.admission import Admission
 from bot.jobs.board import Place
@@ -116,6 +117,16 @@ class FakeIntake:
         return Upload(id=f"upload-{len(self.taken)}", ending="png", data=data)
 
 
+class FakeEnhancer:
+    """Makes every prompt richer by the same words."""
+
+    def __init__(self) -> None:
+        self.adds = "in golden light"
+
+    async def improved(self, prompt: str) -> str:
+        return f"{prompt}, {self.adds}"
+
+
 @asynccontextmanager
 async def fake_services(jobs: FakeJobs, bot: EaselBot) -> AsyncGenerator[Services]:
     """Services as cogs see them: no queue behind them, but the real moderation on a database in memory."""
@@ -128,7 +139,7 @@ async def fake_services(jobs: FakeJobs, bot: EaselBot) -> AsyncGenerator[Service
 
 @asynccontextmanager
 async def desk_services(bot: EaselBot) -> AsyncGenerator[Services]:
-    """Services with the real desk, intake and moderation, on a database in memory; the only server does not answer."""
+    """Services with the real desk, intake and moderation, a helper, a database in memory; the only server is away."""
     library = Library(PROJECT / "templates", Fleet([]))
     library.load()
     async with open_database("sqlite://") as database, aiohttp.ClientSession() as session:
@@ -136,7 +147,8 @@ async def desk_services(bot: EaselBot) -> AsyncGenerator[Services]:
         bench = make_bench(database, Courier(bot), None, 90)
         admission = Admission(library, library.fleet, bench.uploads)
         desk = Desk(bench.jobs, admission, library, library.fleet, bench.gate, bench.guilds, Limits(), _no_places)
-        yield replace(make_services(desk, library, bench, database, Courier(bot)), machines=machines)
+        helper = cast("Enhancer", FakeEnhancer())
+        yield replace(make_services(desk, library, bench, database, Courier(bot), helper), machines=machines)
         await bench.notices.close()
 
 

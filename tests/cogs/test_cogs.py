@@ -13,16 +13,18 @@ from bot.bot import EaselBot
 from bot.errors import RequestError
 from bot.model.job import Eta, JobState
 from bot.model.request import Size
-from bot.replies.buttons import view_of
-from bot.replies.cards import Action
+from bot.replies.cards import Card, Tone
 from bot.replies.catalogue import CATALOGUES
+from bot.replies.layout import layout_of
+from bot.replies.press import Action, Press
 from bot.sandbox.discord.checks import command_faults
 from tests.fakes import FakeJobs, fake_services
 
 JOB = "0123456789abcdef"
 COMMANDS = {"imagine", "queue", "cancel", "help", "server", "models", "settings", "words", "mod", "mydata"} | {
-    "quota", "appeal", "privacy",
+    "quota", "appeal", "privacy", "history", "gallery", "recipe", "stats",
 }  # fmt: skip
+MENUS = {"Report picture", "Member record", "Remix this", "Recipe"}
 
 
 @dataclass
@@ -205,7 +207,8 @@ async def card(stage: Stage, *actions: Action) -> discord.Message:
     """Post a card with buttons, as a delivery would."""
     channel = stage.bot.get_channel(stage.channel.id)
     assert isinstance(channel, discord.TextChannel)
-    return await channel.send("a card", view=view_of(actions, JOB, "en-US"))
+    row = tuple(Press(action=one, job_id=JOB, label=one.capitalize()) for one in actions)
+    return await channel.send(view=layout_of(Card(tone=Tone.DONE, text="a card", rows=(row,))))
 
 
 async def test_again_is_the_pressers_request(stage: Stage) -> None:
@@ -266,7 +269,7 @@ async def test_commands_as_discord_gets_them() -> None:
         assert command_faults(payload) == []
         templates = {"flux", "sd15", "sdxl", "socket", "upscale", "img2img", "inpaint"}
         assert {one["name"] for one in payload if one["type"] == 1} == COMMANDS | templates
-        assert {one["name"] for one in payload if one["type"] != 1} == {"Report picture", "Member record"}
+        assert {one["name"] for one in payload if one["type"] != 1} == MENUS
         for command in payload:
             assert command["contexts"] == [0]
             assert command["integration_types"] == [0]
