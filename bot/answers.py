@@ -21,7 +21,7 @@ from bot.replies.buttons import case_view
 from bot.replies.cards import Card
 from bot.replies.failures import words_for_bug, words_for_error
 from bot.replies.layout import file_of, layout_of
-from bot.services import Attachment, Owed, Services
+from bot.services import Attachment, Owed, PromiseStore, Services
 
 log = structlog.get_logger()
 
@@ -68,10 +68,15 @@ async def _promise(interaction: discord.Interaction[Any]) -> None:
         locale=interaction.locale.value,
         at=time.time(),
     )
+    # In a task of its own: a store that is asked to stop waits for what it has begun, and Discord would not.
+    giving = asyncio.create_task(_given(services_of(interaction).promises, owed), name=f"promise-{owed.id}")
+    await asyncio.wait({giving}, timeout=_PROMISE_S)
+
+
+async def _given(promises: PromiseStore, owed: Owed) -> None:
     try:
-        async with asyncio.timeout(_PROMISE_S):
-            await services_of(interaction).promises.give(owed)
-    except (TimeoutError, SQLAlchemyError, OSError) as fault:
+        await promises.give(owed)
+    except (SQLAlchemyError, OSError) as fault:
         log.warning("interaction.not_promised", fault=type(fault).__name__)
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "Order",
     "Owed",
     "Page",
+    "PromiseStore",
     "QueueEntry",
     "Services",
     "Shown",
