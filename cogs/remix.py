@@ -45,16 +45,21 @@ class RemixDialogs(commands.Cog):
             draft_id = await self._services.foreign.draft(
                 shown_by(message), asker_of(interaction), standing_of(interaction)
             )
-        await self._open(interaction, f"d{draft_id}")
+            dialog = await self._dialog(interaction, f"d{draft_id}")
+        await interaction.response.send_modal(dialog)
 
     async def _open(self, interaction: discord.Interaction[Any], state: str) -> None:
         """Show the dialog; it must be the very first answer."""
+        async with _in_time():
+            dialog = await self._dialog(interaction, state)
+        await interaction.response.send_modal(dialog)
+
+    async def _dialog(self, interaction: discord.Interaction[Any], state: str) -> discord.ui.Modal:
         services, locale = self._services, interaction.locale.value
         helper = services.rewording.available
-        async with _in_time():
-            form = await services.remix.form(state, asker_of(interaction), with_template=helper)
+        form = await services.remix.form(state, asker_of(interaction), with_template=helper)
         usable = services.jobs.usable(interaction.guild_id)
-        dialog = remix_dialog(
+        return remix_dialog(
             state,
             locale,
             prompt=form.prompt,
@@ -65,7 +70,6 @@ class RemixDialogs(commands.Cog):
             file=form.takes_file,
             helper=helper,
         )
-        await interaction.response.send_modal(dialog)
 
     async def submit(self, interaction: discord.Interaction[Any], state: str, filled: Filled) -> None:
         """Take the dialog: queue it, or let the helper reword it first."""
@@ -76,11 +80,11 @@ class RemixDialogs(commands.Cog):
             template=filled.choice(TEMPLATE),
             files=filled.files,
         )
-        asker, standing = asker_of(interaction), standing_of(interaction)
+        asker, standing, private = asker_of(interaction), standing_of(interaction), state.endswith("p")
         if ENHANCE in filled.ticked:
             await acknowledge(interaction, ephemeral=True)
         else:
-            address = await acknowledge_reply(interaction, private=state.endswith("p"))
+            address = await acknowledge_reply(interaction, private=private)
         try:
             request = await self._services.remix.request(state, typed, asker, standing)
             if ENHANCE in filled.ticked:

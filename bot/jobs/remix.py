@@ -67,7 +67,10 @@ class _Base:
 
 
 class Remix:
-    """Reads and writes dialogs. A state says of what: `jJOB` a job's request, `dDRAFT` a draft."""
+    """Reads and writes dialogs.
+
+    A state says of what: `jJOB` a job's request, `dDRAFT` a draft; a `p` ends those of private pictures.
+    """
 
     def __init__(
         self,

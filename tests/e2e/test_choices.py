@@ -131,3 +131,26 @@ async def test_owners_add_follow_ups_of_their_own(tmp_path: Path) -> None:
         await eventually(lambda: "small" not in sandbox.app.library.by_name, "the template stays")
         gone = await max_.until(at_rest, await max_.presses(first, "halve"))
         assert "No workflow here does that" in gone.words
+
+
+async def test_private_remix_refused_then_edited_is_private(sandbox: Sandbox, max_: Person) -> None:
+    """What was wrong in the dialog of a private picture, and is edited, still makes a private one."""
+    first = await made(max_, prompt="a secret fox", private="true")
+    assert first.only_for
+    asked = await max_.presses(first, "remix")
+    sent = await max_.fills(asked, {"prompt": "a secret fox", "settings": "sede: 5"})
+    refused = await max_.until(lambda one: "sede" in one.words, sent)
+    assert refused.only_for
+    (edit,) = [one for one in custom_ids(refused) if ":edit:" in one]
+    again = await max_.presses(refused, edit)
+    second = await max_.picture(await max_.fills(again, {"prompt": "a secret fox", "settings": ""}))
+    assert second.only_for == max_.person.id
+
+
+async def test_private_remix_enhanced_is_private(sandbox: Sandbox, max_: Person) -> None:
+    """What the helper rewords for a private picture makes a private one."""
+    first = await made(max_, prompt="a secret fox", private="true")
+    asked = await max_.presses(first, "remix")
+    draft = await max_.until(at_rest, await max_.fills(asked, {"prompt": "a mill", "settings": "", "enhance": True}))
+    second = await max_.picture(await max_.presses(draft, "run"))
+    assert second.only_for == max_.person.id
