@@ -58,6 +58,12 @@ def stem_of(job_id: str) -> str:
     return f"easel-{job_id[:8]}"
 
 
+def number_of(filename: str) -> int:
+    """Return which file of its job a file of a message is, the first one 1; 0 where its name does not tell."""
+    found = re.fullmatch(r"easel-[0-9a-f]{8}-(\d{1,2})\.\w+", filename)
+    return int(found[1]) if found else 0
+
+
 async def pack(
     made: Sequence[tuple[str, bytes]],
     *,

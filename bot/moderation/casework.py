@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 import structlog
 
-from bot.delivery.package import Attachment, pack
+from bot.delivery.package import Attachment, number_of, pack
 from bot.errors import RequestError
 from bot.model.audit import Act, Entry
 from bot.model.case import Case, CaseKind, Decision, Outcome, Sanction, SanctionKind
@@ -95,8 +95,9 @@ class Casework:
     async def _keep_evidence(self, job: Job) -> None:
         """Keep a reported picture until the case is decided, whatever becomes of the message."""
         shown = await self._courier.pictures(job)
-        if shown:
-            await self._jobs.add_results(job.id, [Result(filename=one.filename, data=one.data) for one in shown])
+        kept = {number_of(one.filename) or at: one for at, one in enumerate(shown, 1)}
+        found = {number: Result(filename=one.filename, data=one.data) for number, one in kept.items()}
+        await self._jobs.keep_evidence(job.id, found)
 
     async def appeal(self, guild_id: int, member_id: int, reason: str) -> Opened:
         """Take an appeal: one at a time, and after a decision one a day.

@@ -325,6 +325,19 @@ class JobStore:
 
         return await self._database.read(question)
 
+    async def keep_evidence(self, job_id: str, shown: Mapping[int, Result]) -> None:
+        """Keep the bytes of a job's files by their number, the first one 1; what else is known of them stays."""
+
+        def change(connection: sa.Connection) -> None:
+            for number, one in shown.items():
+                place = {"job_id": job_id, "number": number - 1}
+                same = sa.and_(results.c.job_id == job_id, results.c.number == number - 1)
+                if not connection.execute(results.update().where(same).values(data=one.data)).rowcount:
+                    new = {"filename": one.filename, "subfolder": one.subfolder, "kind": one.kind, "data": one.data}
+                    connection.execute(results.insert(), {**place, **new})
+
+        await self._database.write(change)
+
     async def add_results(self, job_id: str, found: Sequence[Result]) -> None:
         """Replace the results of a job."""
         await self._database.write(lambda connection: _replace_results(connection, job_id, found))
