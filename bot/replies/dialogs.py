@@ -10,7 +10,8 @@ from bot.replies.catalogue import text
 
 PROMPT, NEGATIVE, SETTINGS, TEMPLATE, FILE, ENHANCE = "prompt", "negative", "settings", "template", "file", "enhance"
 _OPTIONS = 25
-_SETTINGS = 1000
+_SETTINGS = 4000
+"""Characters of all settings: as many as Discord takes."""
 _LIFE_S = 900.0
 """Seconds that discord.py remembers an open dialog; we read it without that."""
 

@@ -1,5 +1,7 @@
 """A request's settings as lines that members edit, `name: value`, and back. Pure."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -63,13 +65,13 @@ def split(text: str) -> dict[str, str]:
         RequestError: a line is none of that kind.
     """
     found: dict[str, str] = {}
-    for line in text.replace("\uff1a", ":").splitlines():
-        name, colon, value = line.partition(":")
+    for line in text.splitlines():
         if not line.strip():
             continue
-        if not colon or not name.strip():
+        name, *value = re.split("[:\uff1a]", line, maxsplit=1)
+        if not value or not name.strip():
             raise RequestError("refused.bad_line", line=line.strip())
-        found[name.strip()] = value.strip()
+        found[name.strip()] = value[0].strip()
     return found
 
 
@@ -133,10 +135,12 @@ def _value(option: Option, text: str) -> Value:
     try:
         if option.kind is Kind.WHOLE:
             return int(text)
-        if option.kind is Kind.NUMBER:
-            return float(text.replace(",", "."))
+        if option.kind is Kind.NUMBER and math.isfinite(number := float(text.replace(",", "."))):
+            return number
     except ValueError:
         raise RequestError("refused.bad_value", option=option.name, value=text) from None
+    if option.kind is Kind.NUMBER:
+        raise RequestError("refused.bad_value", option=option.name, value=text)
     if option.kind is Kind.SWITCH:
         if text.casefold() not in _YES | _NO:
             raise RequestError("refused.bad_value", option=option.name, value=text)

@@ -57,6 +57,8 @@ def test_what_was_used_is_shown() -> None:
         ("just words", "refused.bad_line", "just words"),
         ("sede: 5", "refused.unknown_line", "sede"),
         ("seed: five", "refused.bad_value", "five"),
+        ("cfg: nan", "refused.bad_value", "nan"),
+        ("cfg: inf", "refused.bad_value", "inf"),
         ("seed: -1", "refused.out_of_range", "0"),
         ("size: enormous", "refused.bad_size", "enormous"),
         ("steps: many", "refused.bad_value", "many"),
@@ -91,3 +93,8 @@ def _refusal(typed: str) -> str:
     except RequestError as refused:
         return text(refused.key, "ja", **refused.facts)
     return ""
+
+
+def test_a_value_keeps_its_wide_colons() -> None:
+    """Only the colon after a name is looked for, of either width; those in a value are the member's."""
+    assert split("title\uff1a at 10\uff1a30, or 11:30") == {"title": "at 10\uff1a30, or 11:30"}
