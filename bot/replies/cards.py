@@ -287,6 +287,9 @@ def draft_row(draft_id: str, locale: str, *whats: str) -> Row:
 
 
 def _wrapped(groups: Sequence[Sequence[Press]]) -> tuple[Row, ...]:
-    """Return groups of buttons as rows of five, at most five rows."""
-    rows = [tuple(group[start : start + _IN_A_ROW]) for group in groups for start in range(0, len(group), _IN_A_ROW)]
-    return tuple(rows[:_ROWS])
+    """Return groups of buttons as rows of five, at most five rows; the last group is always among them."""
+    *first, last = (
+        [tuple(group[start : start + _IN_A_ROW]) for start in range(0, len(group), _IN_A_ROW)] for group in groups
+    )
+    before = [row for rows in first for row in rows]
+    return (*before[: _ROWS - len(last)], *last)

@@ -8,10 +8,13 @@ from bot.model.job import Job
 from bot.model.jsontree import JsonObject, items, obj
 from bot.replies.cards import Card, Tone
 from bot.replies.catalogue import has, text
+from bot.replies.lines import within
 from bot.replies.safe import shown
 from bot.replies.times import duration
 
 _PROMPT, _VALUE = 1200, 120
+_LETTERS = 3700
+"""Characters of a recipe: Discord takes 4000 in all texts of a message."""
 _PLAIN = ("style", "seed", "steps", "cfg", "sampler", "scheduler", "denoise", "count", "clip_skip", "vae")
 
 
@@ -33,7 +36,7 @@ def recipe_card(
         lines.append(_fact("server", shown(job.server, 40), locale))
     head = text("recipe.head", locale, template=shown(title, 80))
     note = text("recipe.workflow", locale) if files else ""
-    return Card(tone=Tone.PLAIN, text="\n".join([head, *lines]), note=note, files=files)
+    return Card(tone=Tone.PLAIN, text="\n".join([head, within(lines, locale, _LETTERS)]), note=note, files=files)
 
 
 def found_card(facts: Mapping[str, Any], prompt: str, negative: str | None, source: str, locale: str) -> Card:

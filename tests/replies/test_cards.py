@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -11,7 +12,7 @@ from bot.model.job import Failure, FailureCode, JobUpdate, Loading, Preparing, S
 from bot.model.request import Request, Size
 from bot.replies.cards import Card, CardMaker
 from bot.replies.courier import ReplyGone, Undelivered
-from bot.replies.press import Action
+from bot.replies.press import Action, Offer
 from bot.replies.progress import ProgressReporter
 
 REQUEST = Request(
@@ -180,3 +181,12 @@ PNG = _png()
 
 async def as_it_is(preview: bytes) -> bytes | None:
     return preview
+
+
+def test_many_follow_ups_leave_room_for_the_end() -> None:
+    """However many follow-ups an owner offers, Delete and Report stay within Discord's five rows."""
+    offers = tuple(Offer(name=f"f{number}", title=f"F{number}") for number in range(30))
+    file = Attachment(filename="easel-1.png", data=b"", alt="", number=1)
+    card = replace(CARDS, job_id="0" * 16, offers=offers).done(Parcel(files=(file,)), 1.0)
+    assert len(card.rows) == 5
+    assert {Action.DELETE, Action.REPORT} <= {press.action for press in card.presses}
