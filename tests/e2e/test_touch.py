@@ -1,7 +1,9 @@
 """What members touch, with the real bot over real sockets: buttons, dialogs, lists, and that they outlive a restart."""
 
+import asyncio
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from bot.sandbox.discord.faults import Fault
 from bot.sandbox.discord.world import Message
 from bot.sandbox.run import Sandbox, running
 from tests.conftest import FAST, eventually
-from tests.guild import decides
+from tests.guild import decides, lists
 from tests.person import Person, at_rest, custom_ids, job_id_of
 
 
@@ -254,3 +256,65 @@ async def test_a_thinking_reply_is_answered_by_the_next_process(sandbox: Sandbox
         world.faults.clear()
         told = await max_.until(lambda one: not one.loading, sent)
         assert "restarted" in told.words
+
+
+async def test_a_slow_store_loses_no_click(sandbox: Sandbox, max_: Person) -> None:
+    """The acknowledgement does not wait for what is being written: a write of seconds loses nobody their answer."""
+    database = sandbox.app.notes._database  # pyright: ignore[reportPrivateUsage] - the one in use
+    hog = asyncio.create_task(database.write(lambda _connection: time.sleep(4)))
+    await asyncio.sleep(0.05)
+    await max_.says("help")
+    await hog
+
+
+async def test_report_keeps_thumbs(sandbox: Sandbox, max_: Person) -> None:
+    """Reporting a picture takes nothing from it: its place in the gallery keeps its small picture."""
+    first = await made(max_)
+    haruka = Person(sandbox, "haruka")
+    await max_.until(at_rest, await max_.presses(first, "favourite"))
+    shown = await max_.until(at_rest, await max_.says("gallery"))
+    assert len(opened(shown, 11)) == 1
+    asked = await haruka.presses(first, "report")
+    sent = await haruka.fills(asked, {"reason": "ugly"})
+    await haruka.until(at_rest, sent)
+    shown = await max_.until(at_rest, await max_.says("gallery"))
+    assert len(opened(shown, 11)) == 1
+
+
+async def test_foreign_model_name_passes_gate(sandbox: Sandbox, max_: Person) -> None:
+    """Whatever a foreign file says, names of models and samplers too, passes the gate before it is told."""
+    await lists(sandbox, "badword")
+    info = PngInfo()
+    info.add_text("parameters", "a castle\nSteps: 20, Sampler: badword now, Seed: 9, Size: 64x64, Model: badword")
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "green").save(out, "PNG", pnginfo=info)
+    message = Person(sandbox, "haruka").writes("look", max_.brings(out.getvalue()))
+    told = await max_.until(at_rest, await max_.uses("Recipe", message))
+    assert "badword" not in told.words
+
+
+async def test_picked_negative_of_listed_words(sandbox: Sandbox, max_: Person) -> None:
+    """Words that were listed since are not shown again with a chosen picture, the negative ones neither."""
+    first = await made(max_, count="2", size="64x64", prompt="fox", negative="badword")
+    await lists(sandbox, "badword")
+    haruka = Person(sandbox, "haruka")
+    (select,) = opened(first, 3)
+    chosen = await haruka.until(
+        at_rest, await haruka.chooses(first, select["custom_id"], select["options"][1]["value"])
+    )
+    assert "badword" not in chosen.words
+
+
+async def test_again_refuses_what_was_deleted(sandbox: Sandbox, max_: Person) -> None:
+    """What was deleted is not made again from a card that somebody still has."""
+    first = await made(max_, count="2", size="64x64")
+    haruka = Person(sandbox, "haruka")
+    (select,) = opened(first, 3)
+    chosen = await haruka.until(
+        at_rest, await haruka.chooses(first, select["custom_id"], select["options"][1]["value"])
+    )
+    await max_.presses(first, "delete")
+    await eventually(lambda: first.deleted, "it is not deleted")
+    sent = await haruka.presses(chosen, "again")
+    said = await haruka.until(at_rest, sent)
+    assert not said.attachments
