@@ -26,6 +26,8 @@ from bot.services import Attachment, Owed, PromiseStore, Services
 log = structlog.get_logger()
 
 _PROMISE_S = 0.25
+UNANSWERED = "unanswered"
+"""The mark on an interaction whose member has not heard from us: it is owed still."""
 _TOKEN_LIFE_S = 15 * 60.0
 _LETTERS = 2000
 NETWORK = (aiohttp.ClientError, OSError, TimeoutError)
@@ -70,6 +72,7 @@ async def _promise(interaction: discord.Interaction[Any]) -> None:
     )
     # In a task of its own: a store that is asked to stop waits for what it has begun, and Discord would not.
     giving = asyncio.create_task(_given(services_of(interaction).promises, owed), name=f"promise-{owed.id}")
+    interaction.client.own(giving)  # pyright: ignore[reportAttributeAccessIssue] - ours does
     await asyncio.wait({giving}, timeout=_PROMISE_S)
 
 
@@ -242,6 +245,7 @@ async def answer_fault(interaction: discord.Interaction[Any], fault: Exception) 
         await answer(interaction, await fault_words(interaction, fault))
     except (discord.HTTPException, *NETWORK) as unheard:
         log.warning("interaction.unanswered", fault=type(unheard).__name__)
+        interaction.extras[UNANSWERED] = True
 
 
 async def fault_words(interaction: discord.Interaction[Any], fault: Exception) -> str:

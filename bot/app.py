@@ -186,12 +186,15 @@ async def _dispatch(app: App, logged_in: asyncio.Event, *, work: bool) -> None:
 
 async def _keep_promises(app: App, logged_in: asyncio.Event) -> None:
     """Answer, once a minute, those whom a process that died has left at "thinking…"."""
+    promises = app.bot.services.promises
     await logged_in.wait()
     while True:
         try:
-            for owed in await app.bot.services.promises.left(time.time()):
-                await app.courier.answer_late(owed.application_id, owed.token, text("refused.restarted", owed.locale))
-        except (SQLAlchemyError, OSError):
+            for owed in await promises.left(time.time()):
+                words = text("refused.restarted", owed.locale)
+                if await app.courier.answer_late(owed.application_id, owed.token, words):
+                    await promises.kept(owed.id)
+        except Exception:  # logged in full; whoever waits is tried again, and the bot goes on
             log.exception("promises.failed")
         await asyncio.sleep(PROMISES_S)
 

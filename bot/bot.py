@@ -14,7 +14,7 @@ from discord.ext import commands
 from discord.http import Route
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.answers import NETWORK, answer_fault
+from bot.answers import NETWORK, UNANSWERED, answer_fault
 from bot.errors import RequestError
 from bot.filled import Filled, filled_in
 from bot.model.case import Decision
@@ -98,7 +98,7 @@ class EaselBot(commands.Bot):
         self.published: tuple[str, ...] = ()
         """Names of the commands that templates have now."""
         self._answering: set[asyncio.Task[Any]] = set()
-        self._forgetting: set[asyncio.Task[None]] = set()
+        self._writing: set[asyncio.Task[None]] = set()
         self._ended = False
         self._payloads: dict[Any, dict[str, Any]] = {}
 
@@ -241,10 +241,14 @@ class EaselBot(commands.Bot):
         """What was answered is owed no more; a handler that was cut off leaves it to the next process."""
         self._answering.discard(task)
         kind = discord.InteractionType.autocomplete
-        if not task.cancelled() and not self._ended and interaction.type is not kind:
-            forget = asyncio.create_task(self._kept(interaction.id), name=f"promise-{interaction.id}")
-            self._forgetting.add(forget)
-            forget.add_done_callback(self._forgetting.discard)
+        owed = task.cancelled() or UNANSWERED in interaction.extras
+        if not owed and not self._ended and interaction.type is not kind:
+            self.own(asyncio.create_task(self._kept(interaction.id), name=f"promise-{interaction.id}"))
+
+    def own(self, task: asyncio.Task[None]) -> None:
+        """Take charge of a task that writes down what is owed, or that it is no more: a stop waits for it."""
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
 
     async def _kept(self, interaction_id: int) -> None:
         try:
@@ -260,8 +264,8 @@ class EaselBot(commands.Bot):
                 task.cancel()
             if late:
                 await asyncio.wait(late)
-        if self._forgetting:
-            await asyncio.wait(self._forgetting, timeout=HANDLERS_S)
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=HANDLERS_S)
         self._ended = True
         await super().close()
 

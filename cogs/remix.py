@@ -88,7 +88,6 @@ class RemixDialogs(commands.Cog):
         try:
             request = await self._services.remix.request(state, typed, asker, standing)
             if ENHANCE in filled.ticked:
-                private = state.endswith("p")
                 card = await self._services.rewording.of_request(request, standing, private=private)
                 await answer_card(interaction, card)
             else:

@@ -1,5 +1,6 @@
 """Finished files, fetched again: from the server that made them, else from the message that shows them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -17,6 +18,9 @@ from bot.replies.courier import Courier
 from bot.store.jobs import JobStore
 
 log = structlog.get_logger()
+
+FETCHES = 3
+"""Finished files on their way at once: each is held in memory, and may have many megabytes."""
 
 
 class Attached(Protocol):
@@ -80,6 +84,7 @@ class Pictures:
 
     def __init__(self, store: JobStore, fleet: Fleet, courier: Courier) -> None:
         self._store, self._fleet, self._courier = store, fleet, courier
+        self._at_once = asyncio.Semaphore(FETCHES)
 
     async def fetch(self, job: Job, number: int, shown: Sequence[Attached] = ()) -> tuple[str, bytes]:
         """Return name and bytes of one file of a job, the first one 1; `shown` are those of its message, if at hand.
@@ -91,7 +96,8 @@ class Pictures:
         if not 1 <= number <= len(results):
             raise RequestError("refused.picture_gone")
         result = results[number - 1]
-        found = await self._at_server(job, result) or await self._in_message(job, number, shown)
+        async with self._at_once:
+            found = await self._at_server(job, result) or await self._in_message(job, number, shown)
         if found is None:
             raise RequestError("refused.picture_gone")
         check_size(len(found[1]))
@@ -115,5 +121,5 @@ class Pictures:
                 return file.filename, await file.read()
         if job.address.ephemeral:
             return None
-        kept = await self._courier.pictures(job)
+        kept = await self._courier.pictures(job, wanted)
         return next(((file.filename, file.data) for file in kept if file.filename.startswith(wanted)), None)

@@ -198,17 +198,17 @@ class Courier:
             return []
 
     async def answer_late(self, application_id: int, token: str, words: str) -> bool:
-        """Put words in place of "thinking…", if that still stands there; False if it does not, or cannot be reached."""
+        """Put words in place of "thinking…", if that still stands there; False if Discord has to be asked again."""
         webhook = discord.Webhook.partial(application_id, token, client=self._client)
         try:
             async with _translated():
                 reply = await webhook.fetch_message(cast("int", _ORIGINAL))
                 if not reply.flags.loading:
-                    return False
+                    return True
                 await webhook.edit_message(cast("int", _ORIGINAL), content=words)
         except CourierError as fault:
             log.info("courier.not_answered_late", fault=str(fault))
-            return False
+            return not isinstance(fault, Undelivered)
         log.info("courier.answered_late")
         return True
 

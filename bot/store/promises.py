@@ -14,8 +14,8 @@ from bot.store.tables import jobs, promises
 
 LIFE_S = 14 * 60.0
 """Seconds for which an interaction's token surely answers."""
-HANDLER_S = 120.0
-"""No handler takes longer; where several processes work, what is older is nobody's."""
+HANDLER_S = 300.0
+"""No handler takes longer: what is older is answered by nobody, in whichever process it was begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +59,24 @@ class PromiseStore:
         await self._database.write(lambda connection: connection.execute(done).rowcount)
 
     async def left(self, now: float) -> list[Owed]:
-        """Return what dead processes owe and can still answer; what can not is forgotten.
+        """Return what is owed by nobody who lives, and can still be answered; what cannot any more is forgotten.
+
+        On a file of our own, every other process is dead; on a shared database, whoever has not answered in
+        `HANDLER_S` is, and so is a handler of ours.
 
         Jobs answer for themselves: theirs are not among them.
         """
-        older = now - HANDLER_S if self._database.shared else now
-        theirs = sa.and_(promises.c.keeper != self._keeper, promises.c.at <= older)
+        stale = promises.c.at <= now - HANDLER_S
+        left = stale if self._database.shared else sa.or_(stale, promises.c.keeper != self._keeper)
         job = sa.exists().where(jobs.c.token == promises.c.token)
-        query = promises.select().where(theirs, promises.c.at > now - LIFE_S, ~job)
+        query = promises.select().where(left, promises.c.at > now - LIFE_S, ~job)
 
         def change(connection: sa.Connection) -> list[Owed]:
             found = [
                 Owed(id=row.id, application_id=row.application_id, token=row.token, locale=row.locale, at=row.at)
                 for row in connection.execute(query)
             ]
-            connection.execute(promises.delete().where(theirs))
+            connection.execute(promises.delete().where(promises.c.at <= now - LIFE_S))
             return found
 
         return await self._database.write(change)
