@@ -9,20 +9,24 @@ from simcord.results import InteractionResult
 
 from bot.model.guild import EVERYWHERE
 from bot.store.tables import metadata
-from tests.cogs.doors import DONE, JOB, Entry, House, words
-from tests.cogs.furniture import HELD
+from tests.cogs.doors import Entry, words
+from tests.cogs.furniture import USUAL, Ids
+from tests.cogs.house import House
 
 SECRET, OWN = "quoxel", "wumbrel"
 """What only guild A may read; and of that, what the one who tries wrote there as a member."""
-MY_LIVE, MY_DONE, MY_HELD = "a" * 16, "b" * 16, "c" * 16
-"""Requests that the one who tries made in guild A."""
+MINE_THERE = Ids(live="a" * 16, done="b" * 16, held="c" * 16, private="8" * 16, draft="6" * 16)
+"""What the one who tries has in guild A."""
+IDS = USUAL.all | MINE_THERE.all
 NOBODY, NOTHING = 777_000_000_000_000_777, "0" * 16
 
 INERT: Mapping[str, str] = {
-    **dict.fromkeys(("prompt", "negative", "reason", "appeal.text"), "words of one's own"),
+    **dict.fromkeys(("prompt", "negative", "reason", "appeal.text", "idea"), "words of one's own"),
     **dict.fromkeys(("words add.word", "words allow.word"), "words of one's own"),
     **dict.fromkeys(("seed", "count", "size", "cfg", "denoise", "steps", "days", "duration", "private"), "a quantity"),
+    "period": "a quantity",
     **dict.fromkeys(("model", "sampler", "scheduler", "template", "folder", "file", "node", "server"), "the owner's"),
+    **dict.fromkeys(("style", "lora"), "the owner's"),
     **dict.fromkeys(("image", "mask"), "a file that Discord hands over with the command"),
     **dict.fromkeys(("mode", "what", "sure", "kind", "setting"), "a choice, or a name that is the same everywhere"),
 }
@@ -54,7 +58,11 @@ def foreign(ours: House, theirs: House, strike_id: str) -> Foreign:
         "member": [({"member": known}, {"member": stranger})],
         "moderator": [({"moderator": theirs.reporter.user}, {"moderator": stranger})],
         "case": [({"case": number}, {"case": 777}) for number in (1, 2, 3)],
-        "request": [({"request": one}, {"request": NOTHING}) for one in (JOB, DONE, MY_LIVE)],
+        "request": [({"request": one}, {"request": NOTHING}) for one in (USUAL.live, USUAL.done, MINE_THERE.live)],
+        "picture": [({"picture": one}, {"picture": NOTHING}) for one in (USUAL.done, MINE_THERE.done)],
+        "imagine.prompt": [
+            ({"prompt": f"recent:{one}"}, {"prompt": f"recent:{NOTHING}"}) for one in (USUAL.done, MINE_THERE.done)
+        ],
         "strike": [({"strike": strike_id, "member": known}, {"strike": "0" * 8, "member": known})],
         "words remove.word": [({"word": SECRET}, {"word": "plumvek"})],
         "words test.text": [({"text": f"a {SECRET}"}, {"text": "a plumvek"})],
@@ -73,10 +81,11 @@ def twins(found: Sequence[Entry], given: Foreign, cards: tuple[Any, Any]) -> lis
     made: list[Twins] = []
     for entry in found:
         match entry.kind:
-            case "button" | "dialog":
-                names = {entry.name, entry.name.replace(JOB, MY_LIVE).replace(DONE, MY_DONE)}
+            case "button" | "dialog" | "choice":
                 other = replace(entry, name=_unreal(entry.name))
-                made += [Twins(name, (replace(entry, name=name), {}), (other, {})) for name in sorted(names)]
+                made += [
+                    Twins(name, (replace(entry, name=name), {}), (other, {})) for name in sorted(_named(entry.name))
+                ]
             case "menu":
                 (known, stranger), (theirs, ours) = given["member"][0], cards
                 real, unreal = {**known, "message": theirs}, {**stranger, "message": ours}
@@ -87,10 +96,22 @@ def twins(found: Sequence[Entry], given: Foreign, cards: tuple[Any, Any]) -> lis
     return made
 
 
+def _named(custom_id: str) -> set[str]:
+    """Return the id of a button, dialog or choice with everything of guild A's that it could name."""
+    found = {custom_id}
+    for ids in (USUAL, MINE_THERE):
+        for usual in USUAL.all:
+            others = {ids.draft} if usual == USUAL.draft else ids.all - {ids.draft}
+            found |= {custom_id.replace(usual, one) for one in others if usual in custom_id}
+    return found
+
+
 def _unreal(custom_id: str) -> str:
-    """Return the id of a button or dialog whose job or case is nowhere."""
-    head, _, last = custom_id.rpartition(":")
-    return f"{head}:{777 if last.isdecimal() and len(last) < len(NOTHING) else NOTHING}"
+    """Return the id of a button, dialog or choice whose job, draft or case is nowhere."""
+    head, _, _ = custom_id.rpartition(":")
+    if head.startswith("easel:case"):
+        return f"{head}:777"
+    return re.sub(r"[0-9a-f]{16}", NOTHING, custom_id)
 
 
 def unknown(found: Sequence[Entry], given: Foreign) -> list[str]:
@@ -112,13 +133,22 @@ async def _files(result: InteractionResult) -> str:
 
 async def belongings(theirs: House) -> Any:
     """Return all that guild A has, and what the owner decided for everybody."""
-    ours, mine = {theirs.guild.id, EVERYWHERE}, {JOB, DONE, HELD, MY_LIVE, MY_DONE, MY_HELD}
+    ours = {theirs.guild.id, EVERYWHERE}
     kept: dict[str, list[tuple[Any, ...]]] = {}
     for table, rows in (await theirs.rows()).items():
         names = metadata.tables[table].columns.keys()
         at = names.index("guild_id") if "guild_id" in names else None
-        kept[table] = [row for row in rows if (mine & set(row) if at is None else row[at] in ours)]
+        kept[table] = [row for row in rows if (IDS & set(row) if at is None else row[at] in ours)]
     return kept, theirs.public(theirs.channel), theirs.public(theirs.review)
+
+
+async def strangers(theirs: House) -> list[tuple[Any, ...]]:
+    """Return the jobs and drafts that are not guild A's."""
+    rows, found = await theirs.rows(), list[tuple[Any, ...]]()
+    for table in ("jobs", "drafts"):
+        at = metadata.tables[table].columns.keys().index("guild_id")
+        found += [row for row in rows[table] if row[at] != theirs.guild.id]
+    return found
 
 
 async def crossings(ours: House, theirs: House, actor: Any, tried: Sequence[Twins]) -> list[str]:
@@ -128,17 +158,21 @@ async def crossings(ours: House, theirs: House, actor: Any, tried: Sequence[Twin
     before = await belongings(theirs)
     for one in tried:
         entry, typed = one.real
-        given += _given(typed)
+        given += [*_given(typed), *(entry.name.split(":") if ":" in entry.name else ())]
         result = await ours.send(entry, actor, typed)
         said = words(result)
         other = words(await ours.send(one.unreal[0], actor, one.unreal[1])) if one.unreal else None
         about = f"{one.name} {typed}"
         hidden = [SECRET, str(theirs.reporter.id), str(theirs.victim.id)]
-        hidden += [] if one.name in MINE else [OWN, str(theirs.channel.id), str(theirs.review.id)]
+        hidden += [] if one.name in MINE else [OWN, str(theirs.channel.id), str(theirs.review.id), *IDS]
         shown = f"{said}\n{await _files(result)}"
-        faults += [f"{about}: shows {word}" for word in hidden if word in shown and word not in given]
+        faults += [
+            f"{about}: shows {word}" for word in hidden if word in shown and not any(word in one for one in given)
+        ]
         if other is not None and one.unreal and _plain(said, one.real) != _plain(other, one.unreal):
             faults.append(f"{about}: says {said[:90]!r}, and of what is nowhere {other[:90]!r}")
+        if any(OWN in str(row) for row in await strangers(theirs)):
+            faults.append(f"{about}: writes {OWN} down here")
         was, before = before, await belongings(theirs)
         if was != before:
             faults.append(f"{about}: changes something")
@@ -154,4 +188,4 @@ def _plain(said: str, made: tuple[Entry, Mapping[str, Any]]) -> str:
     entry, typed = made
     for word in (entry.name.rpartition(":")[2], *_given(typed)):
         said = re.sub(rf"\b{re.escape(word)}\b", "?", said)
-    return re.sub(r"<t:\d+:\w>|`\w+`", "?", said)
+    return re.sub(r"<t:\d+:\w>|`\w+`|[0-9a-f]{16}", "?", said)

@@ -14,21 +14,26 @@ import structlog
 from discord import app_commands
 
 from bot.bot import EaselBot
+from bot.jobs import follow, remix
 from bot.model.audit import Act, Entry
 from bot.model.job import Job
+from bot.model.request import Request
 from bot.model.words import Word
 from bot.moderation.council import Council
 from bot.store import cases as case_store
 from bot.store.audit import AuditStore
 from bot.store.cases import CaseStore
+from bot.store.drafts import DraftStore
 from bot.store.jobs import JobStore
 from bot.store.sanctions import SanctionStore, _sanction
-from bot.store.tables import cases, jobs, sanctions
+from bot.store.shelf import ShelfStore
+from bot.store.tables import cases, drafts, jobs, sanctions
 from bot.store.tables import words as word_table
-from tests.cogs.apart import MY_DONE, MY_HELD, MY_LIVE, OWN, SECRET, Twins, crossings, foreign, twins, unknown
-from tests.cogs.doors import JOB, House, entries, opened, words
+from tests.cogs.apart import MINE_THERE, OWN, SECRET, Twins, crossings, foreign, twins, unknown
+from tests.cogs.doors import DONE, DRAFT, entries, words
 from tests.cogs.doors import Entry as Door
-from tests.cogs.furniture import decide, furnish
+from tests.cogs.furniture import LONG, USUAL, decide, furnish
+from tests.cogs.house import House, opened
 from tests.cogs.test_cogs import SyncedBot
 from tests.fakes import desk_services
 
@@ -69,12 +74,16 @@ class Town:
         """Fill guild A: with a member's things, and with what the one who tries has there; and say what to try."""
         theirs, ours = self.theirs, self.ours
         bench = ours.bot.services.bench
-        for house in (theirs, ours):
-            await decide(house, "commands_per_minute", "600")
         if not DIALOGS:
-            DIALOGS.extend(await opened(ours, ours.another("opener", administrator=True)))
+            opener = ours.another("opener", administrator=True)
+            await furnish(ours, opener.id)
+            DIALOGS.extend(await opened(ours, opener))
+            await ours.emptied()
+            ours.put_card()
+        for house in (theirs, ours):
+            await decide(house, "commands_per_minute", "6000")
         await furnish(theirs, theirs.victim.id, SECRET)
-        await furnish(theirs, self.prober.id, OWN, (MY_LIVE, MY_DONE, MY_HELD))
+        await furnish(theirs, self.prober.id, f"{OWN}{LONG}", MINE_THERE)
         entry = Entry(guild_id=theirs.guild.id, act=Act.WORD, at=time.time())
         await bench.guilds.put_words(theirs.guild.id, [Word(text=SECRET, reason=SECRET)], [], entry)
         record = await bench.sanctions.record(theirs.victim.id, theirs.guild.id)
@@ -111,7 +120,7 @@ async def town(simcord_env: simcord.Env, simcord_bot: EaselBot) -> Town:
 async def test_nothing_crosses_over(town: Town) -> None:
     """Members, cases, strikes, jobs, words, channels of A, named by B's administrator: as if they were nowhere."""
     assert town.unknown == []
-    assert len(town.tried) > 100
+    assert len(town.tried) > 400
     assert await town.crossings() == []
 
 
@@ -153,11 +162,38 @@ def _queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _button(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def job(own: Any, _interaction: Any, job_id: str) -> Job | None:
-        return await own._jobs.find(job_id)
+    for name in ("buttons", "recipe", "shelf", "cases"):
+        there = importlib.import_module(f"cogs.{name}")  # discord.py has loaded it anew
+        for check in ("check_here", "check_open", "check_there"):
+            monkeypatch.setattr(there, check, lambda job, _asker: job, raising=False)
+    for module in (remix, follow):
+        for check in ("check_open", "check_there"):
+            monkeypatch.setattr(module, check, lambda job, _asker: job, raising=False)
 
-    there = importlib.import_module("cogs.buttons")  # discord.py has loaded it anew
-    monkeypatch.setattr(there.Buttons, "_job", job)
+
+def _draft(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def get(own: Any, draft_id: str, *_: Any) -> Request | None:
+        query = sa.select(drafts.c.request).where(drafts.c.id == draft_id)
+        found = await own._database.read(lambda one: one.scalar(query))
+        return Request.from_json(found) if found else None
+
+    monkeypatch.setattr(DraftStore, "get", get)
+
+
+def _shelf(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, prompts = ShelfStore._page, ShelfStore.prompts
+
+    async def paged(own: Any, conditions: Any, *more: Any, **most: Any) -> Any:
+        fewer = [one for one in conditions if getattr(one, "left", None) not in (jobs.c.guild_id, jobs.c.channel_id)]
+        return await page(own, fewer, *more, **most)
+
+    async def prompted(own: Any, member_id: int, _guild_id: int, most: int) -> list[Job]:
+        query = sa.select(jobs.c.guild_id).where(jobs.c.member_id == member_id).distinct()
+        guilds = await own._database.read(lambda one: list(one.scalars(query)))
+        return [job for guild in guilds for job in await prompts(own, member_id, guild, most)]
+
+    monkeypatch.setattr(ShelfStore, "_page", paged)
+    monkeypatch.setattr(ShelfStore, "prompts", prompted)
 
 
 def _decision(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +249,32 @@ HOLES: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], set[str]]] = {
     "case": (_case, {"mod case", "mod review"}),
     "queue": (_queue, {"queue", "cancel", "Report picture"}),
     "typing": (_queue, {"cancel.request"}),
-    "button": (_button, {f"easel:{action}:{JOB}" for action in ("again", "delete", "cancel")}),
+    "button": (
+        _button,
+        {
+            *(f"easel:{action}:{DONE}" for action in ("again", "delete", "recipe", "favourite", "remix")),
+            f"easel:cancel:{USUAL.live}",
+            f"easel:vary:{DONE}:1:subtle",
+            f"easel:follow:{DONE}:1p:upscale",
+            f"{DONE}:1",
+            f"easel:report:{DONE}",
+            f"easel:remix:j{DONE}",
+        },
+    ),
+    "draft": (_draft, {f"easel:draft:{what}:{DRAFT}" for what in ("run", "edit")} | {f"easel:remix:d{DRAFT}"}),
+    "shelf": (
+        _shelf,
+        {
+            "history",
+            "gallery",
+            "recipe",
+            "recipe.picture",
+            "imagine.prompt",
+            "imagine",
+            "easel:page:history:0",
+            "easel:page:gallery:0",
+        },
+    ),
     "decision": (
         lambda patch: (_case(patch), _decision(patch))[0],
         {"easel:case:approve:1", "easel:case:removeban:2", "easel:case:grant:3"},
