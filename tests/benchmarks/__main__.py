@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--quick]`: figures of queue, store and the whole path, as tables.
+"""`python -m tests.benchmarks [--quick] [--only touch]`: figures of queue, store and the whole path, as tables.
 
 Measurements, never assertions. Latencies of the whole path stand beside a bare script's, in the same run, as a ratio.
 """
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import edits, path
+from tests.benchmarks import edits, path, touch
 from tests.benchmarks.community import simulate
 from tests.benchmarks.community import table as community_table
 from tests.benchmarks.table import HEAD
@@ -59,9 +59,15 @@ def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=["touch"], help="this table alone")
+    given = parser.parse_args()
+    quick: bool = given.quick
     print(HEAD)
+    if given.only:
+        print("\n".join(asyncio.run(touch.measure(5 if quick else 30))))
+        return
     print("\n".join(asyncio.run(path.measure(10 if quick else 60))), flush=True)
+    print("\n".join(asyncio.run(touch.measure(5 if quick else 30))), flush=True)
     print("\n".join(asyncio.run(edits.measure(200, 5 if quick else 15))), flush=True)
     _engines(quick=quick)
     print("\n" + community_table(simulate(quick=quick)))

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from bot.sandbox.comfyui.server import Comfy
 from bot.sandbox.comfyui.server import serving as serving_comfyui
 from bot.sandbox.comfyui.worker import Item, Pace
+from bot.sandbox.discord.checks import walked
 from bot.sandbox.discord.server import Discord
 from bot.sandbox.discord.server import serving as serving_discord
 from bot.sandbox.discord.world import Interaction
@@ -166,7 +167,7 @@ class World:
 
     @staticmethod
     def _job_of(message: Any) -> str | None:
-        found = _JOB.search(str([item["custom_id"] for row in message.components for item in row["components"]]))
+        found = _JOB.search(str([item.get("custom_id") for item in walked(message.components)]))
         return found[1] if found else None
 
     def _at_rest(self, interaction: Interaction) -> bool:

@@ -45,9 +45,11 @@ class Recipe:
 
 
 def draw(recipe: Recipe) -> Image.Image:
-    """Draw the picture, RGB, in the recipe's size."""
+    """Draw the picture, RGB, in the recipe's size; of `noise` every pixel is chance, so that its file is large."""
     source, words = recipe.source(), recipe.positive.lower().replace(",", " ").split()
     width, height = recipe.width, recipe.height
+    if "noise" in words:
+        return Image.frombytes("RGB", (width, height), source.randbytes(width * height * 3))
     picture = _sky(words, source, width, height)
     brush = ImageDraw.Draw(picture)
     _sun(brush, words, source, width, height)
