@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.sandbox.discord.checks import command_faults, message_faults
+from bot.sandbox.discord.checks import command_faults, message_faults, walked
 from bot.sandbox.discord.components import Missing, completed
 from bot.sandbox.discord.dialogs import dialog_faults, filled
 from bot.sandbox.discord.interactions import NotSent
@@ -38,6 +38,22 @@ async def bot() -> AsyncGenerator[Bot]:
         yield made
 
 
+def choices(count: int) -> list[dict[str, Any]]:
+    return [{"label": f"Choice {n}", "value": str(n)} for n in range(count)]
+
+
+def row(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": 1, "components": list(items)}
+
+
+def select(options: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"type": 3, "custom_id": "s", "options": options, **more}
+
+
+def gallery(count: int, **more: Any) -> dict[str, Any]:
+    return {"type": 12, "items": [{"media": {"url": "attachment://a.png"}, **more}] * count}
+
+
 def field(**more: Any) -> dict[str, Any]:
     return {"type": 18, "label": "L", "component": {**FIELD, **more}}
 
@@ -61,6 +77,16 @@ def field(**more: Any) -> dict[str, Any]:
         {"components": [{"type": 1, "components": [{"type": 3, "custom_id": "s"}]}]},
         {"components": [{"type": 10, "content": ""}]},
         {"components": [{"type": 17}]},
+        {"components": [{"type": 18, "label": None, "component": FIELD}]},
+        {"components": [field(value="x" * 11, max_length=10)]},
+        {"components": [field(max_length=4001)]},
+        {"components": [field(placeholder="x" * 101)]},
+        {"components": [field(type=3, options=[])]},
+        {"components": [field(type=3, options=choices(26))]},
+        {"components": [field(type=3, options=choices(2) * 2)]},
+        {"components": [field(type=19, max_values=11)]},
+        {"components": [field(type=21, options=choices(1))]},
+        {"components": [field(type=22, options=choices(11))]},
     ],
 )
 def test_what_a_dialog_may_not_have(change: dict[str, Any]) -> None:
@@ -68,6 +94,15 @@ def test_what_a_dialog_may_not_have(change: dict[str, Any]) -> None:
     assert dialog_faults({**DIALOG, **change})
     classic = {"type": 1, "components": [{**FIELD, "custom_id": "v", "label": "L"}]}
     assert not dialog_faults({**DIALOG, "components": [TEXT, field(), classic]})
+    kinds: list[dict[str, Any]] = [
+        {"type": 3, "options": choices(25)},
+        {"type": 19, "min_values": 0, "max_values": 1, "required": False},
+        {"type": 21, "options": choices(2)},
+        {"type": 22, "options": choices(10)},
+        {"type": 23, "default": True},
+    ]
+    rows = [field(**kind, custom_id=str(at)) for at, kind in enumerate(kinds)]
+    assert not dialog_faults({**DIALOG, "components": rows})
 
 
 @pytest.mark.parametrize(
@@ -113,11 +148,96 @@ def test_how_deep_commands_go() -> None:
         [{"type": 12, "items": []}],
         [{"type": 17, "components": [{"type": 1, "components": []}]}],
         [{"type": 17, "components": [{"type": 1, "components": [button()]}]}, {"type": 1, "components": [button()]}],
+        [{"type": 17, "components": [{"type": 17, "components": [TEXT]}]}],
+        [{"type": 17, "components": []}],
+        [{"type": 9, "components": [TEXT] * 4, "accessory": button()}],
+        [{"type": 9, "components": [row(button())], "accessory": button(custom_id="b")}],
+        [{"type": 9, "components": [TEXT], "accessory": TEXT}],
+        [{"type": 9, "components": [TEXT], "accessory": {"type": 11, "media": {}}}],
+        [{"type": 11, "media": {"url": "attachment://a.png"}}],
+        [{"type": 10, "content": "x" * 4001}],
+        [{"type": 10, "content": "x" * 2001}, {"type": 17, "components": [{"type": 10, "content": "x" * 2000}]}],
+        [gallery(11)],
+        [gallery(1, description="x" * 1025)],
+        [gallery(1, media={})],
+        [{"type": 13, "file": {"url": "https://elsewhere/b.png"}}],
+        [row(button(label="x" * 81))],
+        [row(button(custom_id="x" * 101))],
+        [row(*(button(custom_id=str(n)) for n in range(6)))],
+        [row(button(), select(choices(1)))],
+        [row(FIELD)],
+        [row(select([]))],
+        [row(select(choices(26)))],
+        [row(select(choices(2) * 2))],
+        [row(select([{"label": "", "value": "1"}]))],
+        [row(select([{"label": "x" * 101, "value": "1"}]))],
+        [row(select(choices(2), placeholder="x" * 151))],
+        [row(select(choices(2), min_values=2))],
+        [row(select([one | {"default": True} for one in choices(2)]))],
+        [*[{"type": 17, "components": [row(button(custom_id=str(n))), TEXT]} for n in range(10)], TEXT],
     ],
 )
 def test_what_a_layout_may_not_have(components: list[dict[str, Any]]) -> None:
     """Each of Discord's limits on components v2 is a fault."""
     assert message_faults({"flags": V2, "components": components}, [])
+
+
+def test_what_a_layout_may_just_have() -> None:
+    """Right at the limits nothing is a fault: forty components in all, 4000 letters, ten pictures, 25 choices."""
+    picture = {"type": 11, "media": {"url": "attachment://a.png"}, "description": "x" * 1024}
+    layout: list[dict[str, Any]] = [
+        {"type": 17, "components": [{"type": 10, "content": "x" * 3967}, gallery(10, description="x" * 1024)]},
+        {"type": 9, "components": [TEXT] * 3, "accessory": picture},
+        row(*(button(custom_id=f"b{n}", label="x" * 80) for n in range(5))),
+        row(select(choices(25), min_values=0, max_values=25, placeholder="x" * 150)),
+        {"type": 13, "file": {"url": "attachment://a.bin"}},
+        {"type": 14},
+        *[TEXT] * 22,
+    ]
+    assert sum(1 for _ in walked(layout)) == 40
+    assert not message_faults({"flags": V2, "components": layout}, [])
+    assert not message_faults({"flags": V2, "components": layout, "content": None, "embeds": []}, [])
+
+
+@pytest.mark.parametrize(
+    "legacy", [{"content": "x"}, {"embeds": [{"title": "x"}]}, {"poll": {"answers": []}}, {"sticker_ids": ["1"]}]
+)
+async def test_once_a_layout_always_a_layout(bot: Bot, legacy: dict[str, Any]) -> None:
+    """Content and its like are refused beside a layout; what was there before must go by name, and never comes back."""
+    path, layout = f"/channels/{bot.channel.id}/messages", {"flags": V2, "components": [TEXT]}
+    assert (await bot.call("POST", path, {**layout, **legacy}))[1]["code"] == 50035
+    _, posted = await bot.call("POST", path, {"content": "old", "embeds": [{"title": "old"}]})
+    mine = f"{path}/{posted['id']}"
+    assert (await bot.call("PATCH", mine, layout))[1]["code"] == 50035
+    assert (await bot.call("PATCH", mine, {**layout, "content": None}))[1]["code"] == 50035
+    status, now = await bot.call("PATCH", mine, {**layout, "content": None, "embeds": []})
+    assert (status, now["content"], now["embeds"], now["flags"] & V2) == (200, "", [], V2)
+    assert (await bot.call("PATCH", mine, {"flags": 0, "content": None}))[1]["flags"] & V2
+    assert (await bot.call("PATCH", mine, {"flags": 0, **legacy}))[1]["code"] == 50035
+
+
+async def test_files_that_a_layout_names(bot: Bot) -> None:
+    """A layout shows files that its message has; one that names another is refused, and so is what weighs too much."""
+    path = f"/channels/{bot.channel.id}/messages"
+    status, body = await bot.call("POST", path, {"flags": V2, "components": [gallery(1)]})
+    assert (status, body["code"]) == (400, 50035)
+    assert "REFERENCED_ATTACHMENT_NOT_FOUND" in str(body["errors"])
+    body = {"flags": V2, "components": [{"type": 10, "content": "狐" * 3386}]}
+    assert (await bot.call("POST", path, body))[0] == 200
+    body = {"flags": V2, "components": [{"type": 10, "content": "狐" * 3387}]}
+    assert (await bot.call("POST", path, body))[0] == 500
+
+
+async def test_only_what_is_offered_is_chosen(bot: Bot) -> None:
+    """A select sends one of its own values; others, too many and none are not sent."""
+    path = f"/channels/{bot.channel.id}/messages"
+    _, posted = await bot.call("POST", path, {"flags": V2, "components": [row(select(choices(3), max_values=2))]})
+    message, people = bot.world.messages[posted["id"]], bot.discord.people
+    for values in (["9"], ["0", "1", "2"], []):
+        with pytest.raises(NotSent):
+            await people.click(bot.max, message, "s", values)
+    sent = await people.click(bot.max, message, "s", ["0", "Choice 2"])
+    assert sent.payload["values"] == ["0", "2"]
 
 
 def test_a_layout_is_completed() -> None:

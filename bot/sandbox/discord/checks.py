@@ -5,21 +5,28 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-Json = dict[str, Any]
-Fault = tuple[tuple[str, ...], str, str]
-"""Path, code and message of one error below `errors`."""
+from bot.sandbox.discord.layouts import ALT, Fault, Json, component_faults, length_faults, walked
+
+__all__ = [
+    "CONTENT",
+    "V2",
+    "Fault",
+    "Json",
+    "command_faults",
+    "length_faults",
+    "message_faults",
+    "nested",
+    "pings",
+    "walked",
+]
 
 CONTENT, EMBED_TEXT = 2000, 6000
-FILES, ALT, COMPONENTS = 10, 1024, 40
+FILES = 10
 V2 = 1 << 15
-_BUTTON, _ROW, _SELECTS = 2, 1, range(3, 9)
-_BLOCKS = (_ROW, 9, 10, 12, 13, 14, 17)
-"""Rows, sections, texts, galleries, files, separators, containers."""
-_LINK, _PREMIUM = 5, 6
+_LEGACY = ("content", "embeds", "poll", "sticker_ids")
+"""What a message with components v2 cannot have."""
 _COMMANDS = {1: 100, 2: 15, 3: 15}
 """How many commands of each type there may be."""
-_REQUIRED = "BASE_TYPE_REQUIRED"
-_LENGTH = "BASE_TYPE_BAD_LENGTH"
 
 
 def nested(faults: list[Fault]) -> Json:
@@ -33,22 +40,16 @@ def nested(faults: list[Fault]) -> Json:
     return tree
 
 
-def length_faults(path: tuple[str, ...], value: object, low: int, high: int) -> Iterator[Fault]:
-    """Say so where a text is missing, too short or too long."""
-    if not isinstance(value, str) or not low <= len(value) <= high:
-        yield path, _LENGTH, f"Must be between {low} and {high} in length."
-
-
 def message_faults(body: Json, file_names: list[str]) -> list[Fault]:
     """Return what is wrong with a message's content, embeds, components and attachments."""
     faults: list[Fault] = []
     if body.get("content"):
         faults += length_faults(("content",), body["content"], 0, CONTENT)
     v2 = bool((body.get("flags") or 0) & V2)
-    if v2 and (body.get("content") or body.get("embeds")):
-        faults.append((("content",), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", "Not with components v2."))
+    legacy = "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"
+    faults += [((name,), legacy, "Not with components v2.") for name in _LEGACY if v2 and body.get(name)]
     faults += _embeds(body.get("embeds") or [])
-    faults += _components(body.get("components") or [], v2=v2)
+    faults += component_faults(body.get("components") or [], v2=v2)
     attachments = body.get("attachments") or []
     if len(attachments) > FILES or len(file_names) > FILES:
         faults.append((("attachments",), "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length."))
@@ -69,77 +70,6 @@ def _embeds(embeds: list[Json]) -> Iterator[Fault]:
         yield ("embeds",), "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000"
     if len(embeds) > 10:
         yield ("embeds",), "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length."
-
-
-def _components(rows: list[Json], *, v2: bool) -> Iterator[Fault]:
-    seen: set[str] = set()
-    if len(rows) > 5 and not v2:
-        yield ("components",), "BASE_TYPE_MAX_LENGTH", "Must be 5 or fewer in length."
-    if v2 and sum(1 for _ in walked(rows)) > COMPONENTS:
-        yield ("components",), "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", "Must be 40 or fewer in total."
-    for at, row in enumerate(rows):
-        path = ("components", str(at))
-        if not v2 and row.get("type") != _ROW:
-            yield path, "UNION_TYPE_CHOICES", "Value of field 'type' must be one of (1,)."
-            continue
-        yield from _block(path, row, seen)
-
-
-def walked(items: list[Json]) -> Iterator[Json]:
-    """Return components and all that is in them, outermost first."""
-    for item in items:
-        yield item
-        yield from walked(item.get("components") or [])
-        yield from walked([item["accessory"]] if item.get("accessory") else [])
-
-
-def _block(path: tuple[str, ...], block: Json, seen: set[str]) -> Iterator[Fault]:
-    """Check a row, or a block of components v2 with what is in it."""
-    kind, inside = block.get("type"), block.get("components") or []
-    if kind == _ROW:
-        if not 1 <= len(inside) <= 5:
-            yield (*path, "components"), _LENGTH, "Must be between 1 and 5 in length."
-        for place, item in enumerate(inside):
-            yield from _item((*path, "components", str(place)), item, seen)
-        return
-    if kind not in _BLOCKS:
-        yield path, "UNION_TYPE_CHOICES", f"Value of field 'type' must be one of {_BLOCKS}."
-    yield from _own_rules(path, block, seen)
-    for place, item in enumerate(inside):
-        yield from _block((*path, "components", str(place)), item, seen)
-
-
-def _own_rules(path: tuple[str, ...], block: Json, seen: set[str]) -> Iterator[Fault]:
-    match block.get("type"):
-        case 10:
-            yield from length_faults((*path, "content"), block.get("content"), 1, 4000)
-        case 9 if not block.get("accessory"):
-            yield (*path, "accessory"), _REQUIRED, "This field is required"
-        case 9 if block["accessory"].get("type") == _BUTTON:
-            yield from _item((*path, "accessory"), block["accessory"], seen)
-        case 12 if not 1 <= len(block.get("items") or []) <= 10:
-            yield (*path, "items"), _LENGTH, "Must be between 1 and 10 in length."
-        case _:
-            pass
-
-
-def _item(path: tuple[str, ...], item: Json, seen: set[str]) -> Iterator[Fault]:
-    custom_id = item.get("custom_id")
-    if item.get("type") == _BUTTON:
-        if not item.get("label") and not item.get("emoji") and item.get("style") != _PREMIUM:
-            yield path, "BUTTON_COMPONENT_LABEL_REQUIRED", "A label or emoji is required."
-        yield from length_faults((*path, "label"), item.get("label") or "", 0, 80)
-        if item.get("style") in (_LINK, _PREMIUM):
-            return
-    elif item.get("type") in _SELECTS and len(item.get("options") or []) > 25:
-        yield (*path, "options"), "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length."
-    if custom_id is None:
-        yield (*path, "custom_id"), _REQUIRED, "This field is required"
-        return
-    yield from length_faults((*path, "custom_id"), custom_id, 1, 100)
-    if custom_id in seen:
-        yield (*path, "custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"
-    seen.add(custom_id)
 
 
 def command_faults(commands: list[Json]) -> list[Fault]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.sandbox.discord.checks import Fault, Json
+from bot.sandbox.discord.layouts import Fault, Json
 
 _SELECTS = (3, 5, 6, 7, 8)
 _SCHEME = "attachment://"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bot.sandbox.discord.checks import Fault, Json, length_faults
+from bot.sandbox.discord.layouts import Fault, Json, length_faults, option_faults, select_faults
 from bot.sandbox.discord.options import within
 from bot.sandbox.discord.picks import FILE_UPLOAD, OF_SELECT, NotSent, Picks
 
@@ -52,6 +52,30 @@ def _row_faults(path: tuple[str, ...], row: Json, seen: set[str]) -> Iterator[Fa
     seen.add(str(custom_id))
     if inside.get("disabled"):
         yield (*path, "disabled"), "COMPONENT_DISABLED_IN_MODAL", "Components in a modal cannot be disabled"
+    yield from _field_faults(path, inside)
+
+
+def _field_faults(path: tuple[str, ...], field: Json) -> Iterator[Fault]:
+    match field["type"]:
+        case 4:
+            high = field.get("max_length") or 4000
+            if not (field.get("min_length") or 0) <= high <= 4000:
+                yield (*path, "max_length"), "NUMBER_TYPE_MAX", "int value should be less than or equal to 4000."
+            if field.get("value") is not None:
+                yield from length_faults((*path, "value"), field["value"], 0, high)
+            if field.get("placeholder") is not None:
+                yield from length_faults((*path, "placeholder"), field["placeholder"], 0, 100)
+        case 19:
+            if not 0 <= (field.get("min_values") or 0) <= (field.get("max_values") or 1) <= 10:
+                yield (*path, "max_values"), "NUMBER_TYPE_MAX", "int value should be less than or equal to 10."
+        case 21 | 22:
+            if not (2 if field["type"] == RADIO else 1) <= len(field.get("options") or []) <= 10:
+                yield (*path, "options"), "BASE_TYPE_BAD_LENGTH", "Must be 10 or fewer in length."
+            yield from option_faults((*path, "options"), field.get("options") or [])
+        case 23:
+            pass
+        case _:
+            yield from select_faults(path, field)
 
 
 def fields(dialog: Json) -> list[tuple[str, Json]]:

@@ -8,11 +8,11 @@ from typing import Any
 from aiohttp import BodyPartReader, MultipartReader, web
 from PIL import Image, UnidentifiedImageError
 
-from bot.sandbox.discord.checks import CONTENT, Fault, message_faults, nested, pings
+from bot.sandbox.discord.checks import CONTENT, V2, Fault, message_faults, nested, pings, walked
 from bot.sandbox.discord.components import Missing, completed
 from bot.sandbox.discord.faults import refusal
 from bot.sandbox.discord.people import Json
-from bot.sandbox.discord.records import Message, stamp
+from bot.sandbox.discord.records import TEXT, Message, stamp
 from bot.sandbox.discord.world import World
 
 Files = dict[int, tuple[str, bytes]]
@@ -23,6 +23,8 @@ FILES = web.RequestKey("files", int)
 
 EPHEMERAL = 64
 _TOTAL = 25 * 2**20
+_V2_BYTES, _V2_EACH = 10_170, 12
+"""UTF-8 bytes of all texts and 12 for each: beyond, Discord answers 500 (discord-api-docs#8554, open)."""
 
 
 class Refused(Exception):
@@ -67,8 +69,14 @@ class Posting:
     def fill(self, message: Message, body: Json, files: Files, *, webhook: bool) -> None:
         """Give a message what a body holds, or refuse all of it."""
         names = [name for name, _ in files.values()]
-        if faults := message_faults({**body, "flags": message.flags | (body.get("flags") or 0)}, names):
+        flags = message.flags | (body.get("flags") or 0)  # once v2, always v2
+        if flags & V2:  # what a message has had before must be taken away by name: `content: null`
+            kept = {"content": message.content, "embeds": message.embeds}
+            body = {**{name: value for name, value in kept.items() if value}, **body}
+        if faults := message_faults({**body, "flags": flags}, names):
             raise invalid(faults)
+        if flags & V2 and _weight(body.get("components") or []) > _V2_BYTES:
+            raise Refused(500, 0, "500: Internal Server Error")
         if any(len(data) > self._world.upload_limit for _, data in files.values()):
             raise Refused(413, 40005, "Request entity too large")
         if sum(len(data) for _, data in files.values()) > _TOTAL:
@@ -76,7 +84,7 @@ class Posting:
         attachments = self._attachments(message, body, files)
         content = message.content if body.get("content", ...) is ... else body["content"] or ""
         components = message.components if body.get("components") is None else _completed(body, attachments)
-        embeds = message.embeds if body.get("embeds") is None else body["embeds"]
+        embeds = message.embeds if body.get("embeds", ...) is ... else body["embeds"] or []
         if not (content or attachments or embeds or components):
             raise Refused(400, 50006, "Cannot send an empty message")
         message.attachments, message.content = attachments, content[:CONTENT]
@@ -106,6 +114,11 @@ class Posting:
             made |= {"description": entry["description"]} if entry.get("description") else {}
             result.append(made | dimensions(data))
         return result
+
+
+def _weight(components: list[Json]) -> int:
+    texts = [item["content"] for item in walked(components) if item["type"] == TEXT]
+    return sum(len(text.encode()) + _V2_EACH for text in texts)
 
 
 def _completed(body: Json, attachments: list[Json]) -> list[Json]:
