@@ -59,7 +59,7 @@ class Queue(commands.Cog):
     async def _own(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         own = await self._jobs.own_live(interaction.user.id, interaction.guild_id)
         found = [job for job in own if typed.casefold() in job.request.prompt.casefold()]
-        return [app_commands.Choice(name=job.request.prompt[:100], value=job.id) for job in found[-25:]]
+        return [app_commands.Choice(name=(job.request.prompt or job.id)[:100], value=job.id) for job in found[-25:]]
 
 
 def _listed(head: str, entries: list[str], locale: str) -> list[str]:

@@ -79,12 +79,12 @@ async def test_people_channels_and_private_words(opened: tuple[Page, Sandbox]) -
     await page.keyboard.type("/help")
     await page.keyboard.press("Enter")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("Only you can see this")).to_be_visible()
+    await expect(page.locator("#messages").get_by_text("Only you can see this")).to_be_visible()
     await expect(page.get_by_role("button", name="moderators")).to_have_count(0)
 
     await page.get_by_label("You are").select_option(label="Mina (moderator)")
     await expect(page.get_by_role("button", name="moderators")).to_be_visible()
-    await expect(page.get_by_text("Only you can see this")).to_have_count(0)
+    await expect(page.locator("#messages").get_by_text("Only you can see this")).to_have_count(0)
 
     await page.get_by_label("You are").select_option(label="はるか")
     await expect(page.get_by_role("button", name="moderators")).to_have_count(0)
@@ -111,7 +111,7 @@ async def test_options_choices_and_mistakes(opened: tuple[Page, Sandbox]) -> Non
     await expect(page.locator("#offers [role=option]")).to_have_count(1)
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
-    await expect(page.locator("[data-option=template]")).to_have_value("sdxl")
+    await expect(page.locator("[data-option=template]")).to_have_value("SDXL")
     await page.get_by_role("button", name="+ seed").click()
     await page.keyboard.type("many")
     await page.locator("[data-option=prompt]").fill("a boat")

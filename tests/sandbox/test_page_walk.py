@@ -40,7 +40,7 @@ async def test_all_of_moderation_by_hand(opened: tuple[Page, Sandbox]) -> None:
         await write(page, f"/settings set setting:{line}")
         await expect(page.locator(".message").last).to_contain_text(line.split()[0], timeout=10_000)
     await write(page, "/words add word:dragon kind:mythology")
-    await expect(page.get_by_text("On the list")).to_be_visible()
+    await expect(page.locator("#messages").get_by_text("On the list")).to_be_visible()
 
     await be(page, NEWCOMER)
     await write(page, "/imagine prompt:a dr@g0n")
@@ -63,7 +63,7 @@ async def test_all_of_moderation_by_hand(opened: tuple[Page, Sandbox]) -> None:
     await expect(dialog.locator("textarea, input").first).to_be_focused()
     await page.keyboard.type("too quiet")
     await dialog.get_by_role("button", name="Submit").click()
-    await expect(page.get_by_text("The moderators will look at it")).to_be_visible(timeout=10_000)
+    await expect(page.locator("#messages").get_by_text("The moderators will look at it")).to_be_visible(timeout=10_000)
 
     await be(page, MODERATOR, "reports")
     await expect(page.locator(".message").last).to_contain_text("too quiet")
@@ -71,13 +71,13 @@ async def test_all_of_moderation_by_hand(opened: tuple[Page, Sandbox]) -> None:
     await expect(page.locator(".message").first).to_contain_text("Removed", timeout=10_000)
 
     await be(page, NEWCOMER)
-    await expect(page.get_by_text("took this picture away")).to_be_visible(timeout=10_000)
+    await expect(page.locator("#messages").get_by_text("took this picture away")).to_be_visible(timeout=10_000)
     await write(page, "/appeal text:it was a good harbour")
     await expect(page.locator(".message").last).to_contain_text("case 3", timeout=10_000)
 
     await be(page, MODERATOR, "reports")
     await press(page, "it was a good harbour", "Lift everything")
     await write(page, "/mod record member:noa")
-    await expect(page.get_by_text("strikes in force: 0")).to_be_visible(timeout=10_000)
+    await expect(page.locator("#messages").get_by_text("strikes in force: 0")).to_be_visible(timeout=10_000)
     await write(page, "/mod audit what:verify")
-    await expect(page.get_by_text("The chain is whole")).to_be_visible(timeout=10_000)
+    await expect(page.locator("#messages").get_by_text("The chain is whole")).to_be_visible(timeout=10_000)

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from bot.sandbox.discord.guilds import Channel
+from bot.sandbox.discord.layouts import Fault, length_faults
 from bot.sandbox.discord.people import Json, Permission, Person
 from bot.sandbox.discord.picks import ATTACHMENT, PICKED, NotSent, Picks
 
@@ -11,6 +12,7 @@ SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3
 """Types of commands."""
 _SUB, _GROUP = 1, 2
 _INTEGER, _BOOLEAN, _NUMBER = 4, 5, 10
+_CHOICES = 25
 
 
 def offered(command: Json, permissions: Permission, channel: Channel) -> bool:
@@ -98,6 +100,19 @@ def checked(command: Json, given: Json, picks: Picks) -> list[Json]:
         {"name": option["name"], "type": option["type"], "value": _typed(option, value, picks)}
         for option, value in chosen
     ]
+
+
+def choice_faults(data: Json) -> list[Fault]:
+    """Return what Discord refuses in the answer to an autocomplete."""
+    choices, path = data.get("choices") or [], ("data", "choices")
+    faults: list[Fault] = []
+    if len(choices) > _CHOICES:
+        faults.append((path, "BASE_TYPE_MAX_LENGTH", f"Must be {_CHOICES} or fewer in length."))
+    for at, choice in enumerate(choices):
+        faults += length_faults((*path, str(at), "name"), choice.get("name"), 1, 100)
+        if isinstance(choice.get("value"), str):
+            faults += length_faults((*path, str(at), "value"), choice["value"], 1, 100)
+    return faults
 
 
 def half_typed(command: Json, given: Json, focused: str) -> list[Json]:

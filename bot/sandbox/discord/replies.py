@@ -7,7 +7,7 @@ from aiohttp import web
 from bot.sandbox.discord.dialogs import dialog_faults
 from bot.sandbox.discord.faults import json_answer
 from bot.sandbox.discord.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, People
-from bot.sandbox.discord.options import MESSAGE_MENU, SLASH, USER_MENU
+from bot.sandbox.discord.options import MESSAGE_MENU, SLASH, USER_MENU, choice_faults
 from bot.sandbox.discord.people import Json
 from bot.sandbox.discord.posting import EPHEMERAL, Files, Posting, Refused, invalid, read
 from bot.sandbox.discord.records import Interaction, Message
@@ -84,6 +84,8 @@ class Replies:
                 return None
             self._posting.change(source, data, files)
             return {"type": 7, "message": source.json()}
+        if kind == 8 and (faults := choice_faults(data)):
+            raise invalid(faults)
         if kind == 9:
             if faults := dialog_faults(data):
                 raise invalid(faults)

@@ -25,7 +25,8 @@ _TYPES = {
     ".mp4": "video/mp4", ".webm": "video/webm",
 }  # fmt: skip
 _PAGE_TYPES = {"index.html": "text/html", "page.js": "text/javascript", "cards.js": "text/javascript",
-               "command.js": "text/javascript", "menus.js": "text/javascript", "dialog.js": "text/javascript",
+               "command.js": "text/javascript", "focus.js": "text/javascript", "live.js": "text/javascript",
+               "menus.js": "text/javascript", "dialog.js": "text/javascript",
                "page.css": "text/css"}  # fmt: skip
 _NO_TOKEN = ("/webhooks/", "/interactions/")
 

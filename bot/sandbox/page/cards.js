@@ -26,7 +26,10 @@ function spoiler(children) {
   veil.type = "button";
   veil.setAttribute("aria-expanded", "false");
   veil.setAttribute("aria-label", "Spoiler");
-  veil.addEventListener("click", () => veil.setAttribute("aria-expanded", "true"));
+  veil.addEventListener("click", () => {
+    veil.setAttribute("aria-expanded", "true");
+    veil.removeAttribute("aria-label");
+  });
   return veil;
 }
 
@@ -94,6 +97,9 @@ function lines(content) {
   });
 }
 
+// What was revealed stays so when its message changes: addresses of files, ids of boxes.
+const revealed = new Set();
+
 function picture(attachment, view) {
   const image = document.createElement("img");
   image.src = attachment.url;
@@ -103,16 +109,33 @@ function picture(attachment, view) {
     image.height = attachment.height;
     image.style.height = "auto";
   }
-  const veiled = attachment.filename.startsWith("SPOILER_");
-  const button = element("button", veiled ? "picture veiled" : "picture", image);
+  const button = element("button", "picture", image);
   button.type = "button";
-  button.dataset.key = `file-${attachment.filename}`;
+  if (attachment.filename.startsWith("SPOILER_") && !revealed.has(attachment.url)) {
+    button.classList.add("veiled");
+    button.setAttribute("aria-label", "Spoiler: show the picture");
+  }
   button.addEventListener("click", () => {
-    if (button.classList.contains("veiled")) button.classList.remove("veiled");
-    else view(attachment);
+    if (!button.classList.contains("veiled")) return view(attachment);
+    revealed.add(attachment.url);
+    button.classList.remove("veiled");
+    button.removeAttribute("aria-label");
   });
   const caption = element("figcaption", "", attachment.description ? `ALT  ${attachment.description}` : "");
   return element("figure", "", button, caption);
+}
+
+const MOVING = { video: /\.(mp4|webm|mov|m4v)$/i, audio: /\.(mp3|wav|flac|ogg|opus)$/i };
+
+function media(attachment, view) {
+  const name = attachment.url.split("/").at(-1);
+  const kind = Object.keys(MOVING).find((one) => MOVING[one].test(name));
+  if (!kind) return picture(attachment, view);
+  const player = element(kind, "");
+  player.src = attachment.url;
+  player.controls = true;
+  player.setAttribute("aria-label", attachment.description ?? attachment.filename);
+  return element("figure", "", player);
 }
 
 function file(attachment, view) {
@@ -123,19 +146,23 @@ function file(attachment, view) {
   return link;
 }
 
-function control(message, item, click) {
-  if (item.type === 2) {
-    const button = element("button", `s${item.style}`, item.label ?? "", item.emoji?.name ?? "");
-    button.type = "button";
-    button.disabled = Boolean(item.disabled);
-    button.dataset.key = item.custom_id ?? "";
-    button.addEventListener("click", async () => {
-      button.disabled = true;
-      await click(message, item);
-      button.disabled = Boolean(item.disabled);
-    });
-    return button;
-  }
+// A button that is off can be reached all the same: the focus is not lost when one is switched off under it.
+function pressable(message, item, click) {
+  const button = element("button", `s${item.style}`, item.label ?? "", item.emoji?.name ?? "");
+  button.type = "button";
+  button.dataset.key = item.custom_id ?? "";
+  if (item.disabled) button.setAttribute("aria-disabled", "true");
+  button.addEventListener("click", async () => {
+    if (button.hasAttribute("aria-disabled")) return;
+    button.setAttribute("aria-disabled", "true");
+    await click(message, item);
+    button.removeAttribute("aria-disabled");
+  });
+  return button;
+}
+
+// By mouse a choice is sent at once; by keyboard, where every arrow is a choice, with Enter or the button.
+function chooser(message, item, click) {
   const select = pickList(item);
   select.disabled = Boolean(item.disabled);
   select.dataset.key = item.custom_id ?? "";
@@ -144,32 +171,37 @@ function control(message, item, click) {
     const values = [...select.selectedOptions].map((one) => one.value).filter((one) => one !== "");
     if (values.length) click(message, item, values);
   };
-  if (!select.multiple) {
-    select.addEventListener("change", send);
-    return select;
-  }
+  let pointed = false;
+  select.addEventListener("pointerdown", () => { pointed = true; });
+  select.addEventListener("keydown", (event) => {
+    pointed = false;
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    send();
+  });
+  select.addEventListener("change", () => pointed && !select.multiple && send());
   const done = element("button", "s2", "Choose");
   done.type = "button";
   done.disabled = select.disabled;
+  done.dataset.key = `choose-${item.custom_id}`;
   done.addEventListener("click", send);
   return element("span", "many", select, done);
 }
 
 // Components v1 (rows) and the containers of v2, as far as bots of this sandbox use them.
 function component(message, item, context) {
-  if (item.type === 1) return element("div", "row", ...item.components.map((one) => control(message, one, context.click)));
+  if (item.type === 1) return element("div", "row", ...item.components.map((one) => (one.type === 2 ? pressable : chooser)(message, one, context.click)));
   if (item.type === 10) return element("div", "", ...lines(item.content));
-  if (item.type === 12) return element("div", item.items.length > 1 ? "files grid" : "files", ...item.items.map((one) => picture(galleryFile(one), context.view)));
-  if (item.type === 11) return element("div", "files", picture(galleryFile(item), context.view));
-  if (item.type === 13) return element("div", "files", file(named(item), context.view));
+  if (item.type === 12) return element("div", item.items.length > 1 ? "files grid" : "files", ...item.items.map((one) => media(galleryFile(one), context.view)));
+  if (item.type === 11) return element("div", "files thumb", picture(galleryFile(item), context.view));
+  if (item.type === 13) return veiledBox(message, item, element("div", "files", file(named(item), context.view)));
   if (item.type === 14) return element("hr", "");
   if (item.type === 9 || item.type === 17) {
     const parts = item.components.map((one) => component(message, one, context));
-    const box = item.type === 17 ? element("div", "embed", ...parts) : element("div", "section", element("div", "", ...parts));
+    const box = element("div", item.type === 17 ? "embed" : "", ...parts);
     if (item.accent_color) box.style.borderLeftColor = `#${item.accent_color.toString(16).padStart(6, "0")}`;
-    if (item.accessory) box.append(accessory(message, item.accessory, context));
-    if (item.spoiler) return spoilerBox(box);
-    return box;
+    if (item.accessory) return element("div", "section", box, accessory(message, item.accessory, context));
+    return veiledBox(message, item, box);
   }
   return element("span", "");
 }
@@ -178,12 +210,17 @@ function accessory(message, item, context) {
   return component(message, item.type === 2 ? { type: 1, components: [item] } : item, context);
 }
 
-function spoilerBox(box) {
+function veiledBox(message, item, box) {
+  const key = `${message.id}-${item.id}`;
+  if (!item.spoiler || revealed.has(key)) return box;
   const reveal = element("button", "more", "Spoiler: show");
   reveal.type = "button";
   box.hidden = true;
+  box.tabIndex = -1;
   reveal.addEventListener("click", () => {
+    revealed.add(key);
     box.hidden = false;
+    box.focus();
     reveal.remove();
   });
   return element("div", "", reveal, box);
@@ -195,7 +232,8 @@ function named(item) {
 }
 
 function galleryFile(item) {
-  return { url: item.media.url, description: item.description, filename: item.spoiler ? "SPOILER_" : "picture" };
+  const { url, width, height } = item.media;
+  return { url, width, height, description: item.description, filename: item.spoiler ? "SPOILER_" : "picture" };
 }
 
 function embed(item) {
@@ -216,6 +254,7 @@ function who(person, name, className, key) {
 export function messageItem({ message, ephemeral, pings }, context) {
   const item = element("li", "message");
   item.dataset.id = message.id;
+  item.tabIndex = -1;
   if (ephemeral) item.classList.add("ephemeral");
   if (pings.includes("everyone") || pings.includes(context.me)) item.classList.add("pinged");
   const name = message.author.global_name ?? message.author.username;
@@ -244,5 +283,6 @@ export function messageItem({ message, ephemeral, pings }, context) {
   if (message.attachments.length && !layout) item.append(element("div", "files", ...message.attachments.map((one) => file(one, context.view))));
   item.append(...message.components.map((one) => component(message, one, context)));
   if (ephemeral) item.append(element("div", "only", "👁 Only you can see this"));
+  item.querySelectorAll(".picture, .file, .spoiler, .more, video, audio").forEach((one, at) => { one.dataset.key = `at-${at}`; });
   return item;
 }

@@ -3,6 +3,14 @@ import { call, choosing, commandsHere, local, notice, pickable, upload } from "/
 
 const ATTACHMENT = 11, BOOLEAN = 5, PICKED = [6, 7, 8, 9];
 
+// What is sent of a field: where a choice was taken, its value, though its name is shown.
+const valueOf = ({ input, picked }) => (picked && input.value === picked.shown ? picked.value : input.value);
+
+function combobox(input) {
+  const facts = { role: "combobox", "aria-controls": "offers", "aria-autocomplete": "list", "aria-expanded": "false" };
+  for (const [name, value] of Object.entries(facts)) input.setAttribute(name, value);
+}
+
 export class Composer {
   constructor(form, offers) {
     this.form = form;
@@ -18,7 +26,9 @@ export class Composer {
     });
   }
 
+  // Begin anew; the focus comes along if it was here, or nowhere.
   reset(text = "") {
+    const mine = document.activeElement === document.body || this.form.contains(document.activeElement);
     this.command = null;
     this.fields = new Map();
     this.close();
@@ -27,12 +37,12 @@ export class Composer {
     entry.value = text;
     entry.placeholder = "Message, or / for a command";
     entry.setAttribute("aria-label", "Message, or / for a command");
-    entry.setAttribute("aria-controls", "offers");
+    combobox(entry);
     entry.addEventListener("input", () => this.offerCommands(entry.value));
     entry.addEventListener("keydown", (event) => this.steer(event));
     this.entry = entry;
     this.form.replaceChildren(entry);
-    entry.focus();
+    if (mine) entry.focus();
   }
 
   offerCommands(typed) {
@@ -105,8 +115,7 @@ export class Composer {
     input.type = option.type === ATTACHMENT ? "file" : "text";
     if (option.max_length) input.maxLength = option.max_length;
     if (option.autocomplete) {
-      input.setAttribute("role", "combobox");
-      input.setAttribute("aria-controls", "offers");
+      combobox(input);
       for (const when of ["input", "focus"]) input.addEventListener(when, () => this.complete(option));
       input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
     }
@@ -116,18 +125,24 @@ export class Composer {
   async complete(option) {
     const asked = ++this.asked;
     const options = Object.fromEntries(
-      [...this.fields].filter(([, field]) => field.option.type !== ATTACHMENT).map(([name, field]) => [name, field.input.value]),
+      [...this.fields].filter(([, field]) => field.option.type !== ATTACHMENT).map(([name, field]) => [name, valueOf(field)]),
     );
     const { choices } = await call("complete", { command: this.command.name, options, focused: option.name });
     if (asked !== this.asked || document.activeElement !== this.fields.get(option.name)?.input) return;
-    const input = this.fields.get(option.name).input;
-    this.show(choices.map((one) => ({ label: one.name, note: "", take: () => { input.value = one.value; this.close(); } })), -1);
+    const field = this.fields.get(option.name);
+    const take = (one) => {
+      field.picked = { shown: local(one, "name"), value: one.value };
+      field.input.value = field.picked.shown;
+      this.close();
+    };
+    this.show(choices.map((one) => ({ label: local(one, "name"), note: "", take: () => take(one) })), -1);
   }
 
   show(offers, chosen = 0) {
     this.list = offers;
     this.chosen = offers.length ? chosen : -1;
     this.offers.hidden = offers.length === 0;
+    document.activeElement.setAttribute("aria-expanded", String(offers.length > 0));
     this.offers.replaceChildren(
       ...offers.map((offer, index) => {
         const item = document.createElement("div");
@@ -162,6 +177,10 @@ export class Composer {
     this.chosen = -1;
     this.offers.hidden = true;
     this.offers.replaceChildren();
+    for (const input of this.form.querySelectorAll("[role=combobox]")) {
+      input.setAttribute("aria-expanded", "false");
+      input.removeAttribute("aria-activedescendant");
+    }
   }
 
   steer(event, option = null) {
@@ -187,7 +206,7 @@ export class Composer {
     this.fields.get(option.name).chip.remove();
     this.fields.delete(option.name);
     this.offerExtras();
-    [...this.fields.values()].at(-1)?.input.focus();
+    ([...this.fields.values()].at(-1)?.input ?? this.form.querySelector("button")).focus();
   }
 
   async send() {
@@ -212,11 +231,11 @@ export class Composer {
 
   async sendCommand() {
     const options = {};
-    for (const [name, { option, input }] of this.fields) {
-      if (option.type === ATTACHMENT) {
-        if (input.files.length) options[name] = await upload(input.files[0]);
-      } else if (input.value !== "") {
-        options[name] = input.value;
+    for (const [name, field] of this.fields) {
+      if (field.option.type === ATTACHMENT) {
+        if (field.input.files.length) options[name] = await upload(field.input.files[0]);
+      } else if (field.input.value !== "") {
+        options[name] = valueOf(field);
       }
     }
     const command = this.command.name;

@@ -1,4 +1,5 @@
 // Dialogs (modals): labels, text, selects, files, boxes. Enter sends from a single line, Escape closes.
+import { opening } from "/focus.js";
 import { call, notice, pickList, upload } from "/page.js";
 
 const TEXT_INPUT = 4, TEXT = 10, FILES = 19, RADIO = 21, CHECKBOX = 23;
@@ -90,7 +91,7 @@ export function openDialog({ interaction, modal }) {
     }
     send.disabled = false;
   };
-  dialog.showModal();
+  opening(dialog);
   (fields.find((field) => field.input)?.input ?? send).focus();
 }
 
@@ -100,7 +101,3 @@ async function submit(interaction, fields) {
   const answer = await call("submit", { interaction, fields: values });
   if (!answer.acknowledged) notice("This interaction failed");
 }
-
-find("modal").addEventListener("close", () => {
-  if (document.activeElement === document.body) document.querySelector("#composer input")?.focus();
-});

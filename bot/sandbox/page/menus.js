@@ -1,9 +1,10 @@
 // The menu of app commands on a message or a person: arrows, Enter, Escape, or the mouse.
+import { comeBack, placeOf } from "/focus.js";
 import { call, local, notice, state } from "/page.js";
 
 export const USER = 2, MESSAGE = 3;
 const find = (id) => document.getElementById(id);
-let opener = null;
+let opener = null, place = null;
 
 export const menusHere = (type) => (state.menus[state.channel] ?? []).filter((one) => one.type === type);
 
@@ -23,6 +24,7 @@ export function menuButton(type, target, label, className) {
 function openMenu(button, type, target) {
   closeMenu();
   opener = button;
+  place = placeOf(button);
   button.setAttribute("aria-expanded", "true");
   const menu = find("menu");
   menu.replaceChildren(
@@ -37,9 +39,9 @@ function openMenu(button, type, target) {
     }),
   );
   menu.hidden = false;
-  const place = button.getBoundingClientRect();
-  menu.style.top = `${Math.max(0, Math.min(place.bottom + 2, innerHeight - menu.offsetHeight - 4))}px`;
-  menu.style.left = `${Math.max(0, Math.min(place.left, innerWidth - menu.offsetWidth - 4))}px`;
+  const edge = button.getBoundingClientRect();
+  menu.style.top = `${Math.max(0, Math.min(edge.bottom + 2, innerHeight - menu.offsetHeight - 4))}px`;
+  menu.style.left = `${Math.max(0, Math.min(edge.left, innerWidth - menu.offsetWidth - 4))}px`;
   menu.firstElementChild.focus();
 }
 
@@ -49,8 +51,7 @@ export function closeMenu({ back = false } = {}) {
   const last = opener;
   opener = null;
   last?.setAttribute("aria-expanded", "false");
-  // The message may have been drawn anew meanwhile.
-  if (back && last) (last.isConnected ? last : document.querySelector("#composer input"))?.focus();
+  if (back && last) last.isConnected ? last.focus() : comeBack(place); // it may have been drawn anew meanwhile
 }
 
 async function use(command, target) {

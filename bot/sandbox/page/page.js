@@ -2,6 +2,8 @@
 import { messageItem } from "/cards.js";
 import { Composer } from "/command.js";
 import { openDialog } from "/dialog.js";
+import { keepingFocus, opening, toComposer } from "/focus.js";
+import { announce, isNews } from "/live.js";
 import { closeMenu } from "/menus.js";
 
 const find = (id) => document.getElementById(id);
@@ -97,21 +99,32 @@ async function click(message, item, values = []) {
   }
 }
 
-function put(entry) {
-  const { message } = entry;
+// Show a message, new or changed. Redrawing what is known says nothing to a screen reader.
+function put(entry, { quiet = false } = {}) {
+  const { message } = entry, before = state.messages.get(message.id);
   state.messages.set(message.id, entry);
   if (message.channel_id !== state.channel) return;
   const list = find("messages");
   const item = messageItem(entry, { me: state.person, click, view });
   const old = list.querySelector(`[data-id="${message.id}"]`);
-  if (old) {
-    const focused = old.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  if (!old) list.append(item);
+  else keepingFocus(() => {
+    keepChoice(old, item);
     old.replaceWith(item);
-    if (focused) item.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
-  } else {
-    list.append(item);
-  }
+  });
+  if (!quiet && message.author.id !== state.person && isNews(before, entry)) announce(item);
   stick();
+}
+
+// What is being chosen in a list is not lost when its message changes.
+function keepChoice(old, item) {
+  const select = document.activeElement;
+  if (select.tagName !== "SELECT" || !old.contains(select)) return;
+  const anew = item.querySelector(`select[data-key="${CSS.escape(select.dataset.key)}"]`);
+  const chosen = [...select.selectedOptions].map((one) => one.value);
+  const options = [...(anew?.options ?? [])];
+  if (!options.some((one) => chosen.includes(one.value))) return;
+  for (const option of options) option.selected = chosen.includes(option.value);
 }
 
 // The view follows the newest message, also while pictures load, unless the reader has scrolled up.
@@ -122,7 +135,11 @@ function stick() {
 
 function drop(id) {
   state.messages.delete(id);
-  find("messages").querySelector(`[data-id="${id}"]`)?.remove();
+  const item = find("messages").querySelector(`[data-id="${id}"]`);
+  const beside = item?.nextElementSibling ?? item?.previousElementSibling;
+  const had = item?.contains(document.activeElement);
+  item?.remove();
+  if (had) beside ? beside.focus() : toComposer();
 }
 
 function view(attachment) {
@@ -130,7 +147,7 @@ function view(attachment) {
   const picture = viewer.querySelector("img");
   picture.src = attachment.url;
   picture.alt = attachment.description ?? "";
-  viewer.showModal();
+  opening(viewer);
 }
 
 function showChannel(id) {
@@ -143,10 +160,11 @@ function showChannel(id) {
     if (button.dataset.id === id) button.setAttribute("aria-current", "page");
     else button.removeAttribute("aria-current");
   }
-  find("messages").replaceChildren();
   following = true;
-  for (const entry of state.messages.values()) put(entry);
-  composer.reset();
+  keepingFocus(() => {
+    find("messages").replaceChildren();
+    for (const entry of state.messages.values()) put(entry, { quiet: true });
+  });
 }
 
 // Channels under their guild, threads under their channel, direct messages last.
@@ -167,7 +185,9 @@ function showPlaces() {
     if (own.length) heading(place.name);
     list(own);
   }
+  const here = document.activeElement;
   find("channels").replaceChildren(...items);
+  if (here.dataset.id && !here.isConnected) find("channels").querySelector(`[data-id="${here.dataset.id}"]`)?.focus();
 }
 
 function channelItem(channel) {
@@ -178,7 +198,11 @@ function channelItem(channel) {
   button.dataset.id = channel.id;
   const kinds = { private: channel.private, nsfw: channel.nsfw, thread: channel.parent };
   button.className = Object.keys(kinds).filter((kind) => kinds[kind]).join(" ");
-  button.addEventListener("click", () => showChannel(channel.id));
+  button.addEventListener("click", () => {
+    showChannel(channel.id);
+    composer.reset();
+    toComposer();
+  });
   item.append(button);
   return item;
 }
@@ -198,6 +222,7 @@ function showPeople() {
 
 function showSnapshot(data) {
   const { people, guilds, channels, commands, menus } = data;
+  const [person, channel] = [state.person, state.channel];
   Object.assign(state, { people, guilds, channels, commands, menus, person: data.person });
   sessionStorage.setItem("person", data.person);
   state.messages = new Map(data.messages.map((entry) => [entry.message.id, entry]));
@@ -205,6 +230,7 @@ function showSnapshot(data) {
   showPlaces();
   showBot(data.online);
   showChannel(data.channels.some((one) => one.id === state.channel) ? state.channel : data.channels[0].id);
+  if (person !== state.person || channel !== state.channel) composer.reset(); // else what is being typed stays
 }
 
 function showBot(online) {
@@ -213,7 +239,7 @@ function showBot(online) {
 
 function showCommands({ commands, menus }) {
   Object.assign(state, { commands, menus });
-  for (const entry of state.messages.values()) put(entry);
+  for (const entry of state.messages.values()) put(entry, { quiet: true });
 }
 
 function hear(data) {
