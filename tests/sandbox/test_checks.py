@@ -10,6 +10,7 @@ from bot.sandbox.discord.checks import command_faults, message_faults, walked
 from bot.sandbox.discord.components import Missing, completed
 from bot.sandbox.discord.dialogs import dialog_faults, filled
 from bot.sandbox.discord.interactions import NotSent
+from bot.sandbox.discord.options import choice_faults
 from bot.sandbox.discord.picks import Picks
 from bot.sandbox.discord.server import serving
 from tests.person import Person
@@ -308,6 +309,23 @@ async def test_what_may_answer_what(bot: Bot) -> None:
     assert (await bot.ack(sent, 7, {"content": "x"}))[1]["code"] == 50035
     assert (await bot.ack(sent, 4, {"content": "done"}))[0] == 200
     assert bot.world.messages[str(sent.original)].type == 23
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        [{"name": "x", "value": "x"}] * 26,
+        [{"name": "", "value": "x"}],
+        [{"name": "x" * 101, "value": "x"}],
+        [{"name": "x", "value": ""}],
+        [{"name": "x", "value": "x" * 101}],
+    ],
+)
+def test_what_autocomplete_may_not_offer(offered: list[dict[str, Any]]) -> None:
+    """At most 25 choices, with names and texts of 1 to 100 characters."""
+    assert choice_faults({"choices": offered})
+    assert not choice_faults({"choices": [{"name": "x" * 100, "value": "x" * 100}, {"name": "n", "value": 5}]})
+    assert not choice_faults({})
 
 
 async def test_a_card_in_the_channel_is_changed_by_its_button(bot: Bot) -> None:

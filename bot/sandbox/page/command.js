@@ -198,6 +198,9 @@ export class Composer {
     } else if (event.key === "Backspace" && option && event.target.value === "") {
       event.preventDefault();
       this.removeField(option);
+    } else if (event.key === "Enter" && event.target.type === "file" && !event.target.files.length) {
+      event.preventDefault(); // first choose one, then send
+      event.target.click();
     }
   }
 

@@ -26,6 +26,11 @@ function fileInput(field) {
   const input = document.createElement("input");
   input.type = "file";
   input.multiple = (field.max_values ?? 1) > 1;
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // it would send the dialog
+    input.click();
+  });
   return { input, value: () => Promise.all([...input.files].map(upload)) };
 }
 

@@ -225,6 +225,7 @@ function showSnapshot(data) {
   const [person, channel] = [state.person, state.channel];
   Object.assign(state, { people, guilds, channels, commands, menus, person: data.person });
   sessionStorage.setItem("person", data.person);
+  document.documentElement.dataset.locale = localeOf();
   state.messages = new Map(data.messages.map((entry) => [entry.message.id, entry]));
   showPeople();
   showPlaces();
