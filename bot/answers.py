@@ -173,16 +173,25 @@ def asker_of(interaction: discord.Interaction[Any]) -> Asker:
 
 
 def seen_channels(interaction: discord.Interaction[Any]) -> frozenset[int]:
-    """Return the channels and open threads of the guild that a member can read; one that is not known is not."""
+    """Return the channels and open threads of the guild that a member can read, and we, too; what is not known is none.
+
+    Those for adults are among them only for who asks from one.
+    """
     guild, member = interaction.guild, interaction.user
     if guild is None or not isinstance(member, discord.Member):
         return frozenset()
+    adult = standing_of(interaction).adult_channel
     threads = [one for one in guild.threads if not one.is_private()]
     return frozenset(
         one.id
         for one in (*guild.channels, *threads)
-        if (may := one.permissions_for(member)).view_channel and may.read_message_history
+        if (adult or not one.is_nsfw()) and _reads(one, member) and _reads(one, guild.me)
     )
+
+
+def _reads(channel: discord.abc.GuildChannel | discord.Thread, member: discord.Member) -> bool:
+    may = channel.permissions_for(member)
+    return may.view_channel and may.read_message_history
 
 
 def guild_locale(interaction: discord.Interaction[Any]) -> str:

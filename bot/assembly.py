@@ -67,7 +67,7 @@ def make_services(
         rewording=Rewording(enhancer, bench.gate, desk, remix),
         foreign=Foreign(desk, library, bench.gate, intake, remix),
         recipes=Recipes(library, bench.jobs, bench.guilds),
-        viewing=Viewing(shelf, library, pictures, bench.gate, courier),
+        viewing=Viewing(shelf, library, pictures, bench.gate, bench.guilds, courier),
         shelf=shelf,
         stats=StatsStore(database),
         recent=recent,

@@ -33,7 +33,8 @@ class RemixDialogs(commands.Cog):
 
     async def ask(self, interaction: discord.Interaction[Any], press: Press) -> None:
         """Open the dialog for a job."""
-        await self._open(interaction, f"j{press.job_id}{'p' if press.private else ''}")
+        which = f"n{press.number}" if press.number else ""
+        await self._open(interaction, f"j{press.job_id}{which}{'p' if press.private else ''}")
 
     async def remix_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Open the dialog for a picture in a message: of ours by its record, of others by what the file says."""
@@ -79,6 +80,7 @@ class RemixDialogs(commands.Cog):
             settings=filled.texts.get(SETTINGS, ""),
             template=filled.choice(TEMPLATE),
             files=filled.files,
+            shown=shown_by(interaction.message),
         )
         asker, standing, private = asker_of(interaction), standing_of(interaction), state.endswith("p")
         if ENHANCE in filled.ticked:

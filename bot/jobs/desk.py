@@ -30,6 +30,8 @@ from bot.workflow.template import Template
 
 log = structlog.get_logger()
 
+SOURCES = 20
+"""Steps from picture to picture that are looked back."""
 CANCELLABLE = (*WAITING, JobState.RUNNING, JobState.HELD)
 Places = Callable[[Collection[str]], Awaitable[Mapping[str, Place]]]
 """Answers where waiting jobs stand."""
@@ -99,6 +101,7 @@ class Desk:
             raise RequestError("refused.stopping")
         template = self._admission.template(request.template)
         request = replace(request, template=template.name, adult=standing.adult_channel)
+        await self._check_source(request)
         hold = await self._judged(template, request, standing)
         await self._admission.admit(request, standing)
         async with _store_at_hand():
@@ -128,6 +131,17 @@ class Desk:
         for listener in self.on_submit:
             listener(job)
         return job
+
+    async def _check_source(self, request: Request) -> None:
+        """Refuse what goes on from a picture that was taken away or deleted since, however many steps ago."""
+        source = request.source
+        for _ in range(SOURCES):
+            job = await self._store.get(source) if source else None
+            if job is None:
+                return
+            if job.removed or job.deleted:
+                raise RequestError("refused.source_gone")
+            source = job.request.source
 
     async def _judged(self, template: Template, request: Request, standing: Standing) -> HoldReason | None:
         """Take a request through the gate; return why what it makes is to be held, or None."""

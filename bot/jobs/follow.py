@@ -8,9 +8,11 @@ from bot.jobs.inputs import Intake
 from bot.jobs.library import Library
 from bot.jobs.pictures import Attached, Pictures, check_there
 from bot.model.job import Job
-from bot.model.jsontree import items, text
+from bot.model.jsontree import items
+from bot.model.jsontree import text as text_of
 from bot.model.request import Asker, Request, Standing, Value, random_seed
 from bot.replies.cards import kind_of_name
+from bot.replies.catalogue import has, text
 from bot.replies.press import STRONG, VARY
 from bot.store.jobs import JobStore
 from bot.workflow.matching import resolve
@@ -46,8 +48,7 @@ class Follow:
         check_there(job, asker)
         results = await self._store.results(job.id)
         kind = kind_of_name(results[number - 1].filename) if 1 <= number <= len(results) else ""
-        template = self._serving(what, kind, asker.guild_id)
-        await self._desk.welcome(template, asker.member_id, asker.guild_id, standing)
+        template = await self._serving(what, kind, asker, standing)
         _, data = await self._pictures.fetch(job, number, shown)
 
         async def read() -> bytes:
@@ -65,14 +66,24 @@ class Follow:
             count=None,
             values=values,
             files={option.name: upload.id},
+            source=job.id,
         )
 
-    def _serving(self, what: str, kind: str, guild_id: int | None) -> Template:
-        here = {template.name for template in self._desk.usable(guild_id)}
-        found = [one for one in self._library.serving(what) if one.name in here and str(one.takes) == kind]
-        if not found:
-            raise RequestError("refused.no_follow_up", follow_up=what)
-        return found[0]
+    async def _serving(self, what: str, kind: str, asker: Asker, standing: Standing) -> Template:
+        """Return the first template that serves a follow-up here, and that the asker may use."""
+        here = {template.name for template in self._desk.usable(asker.guild_id)}
+        key = f"follow.{what}"
+        refusal = RequestError("refused.no_follow_up", follow_up=text(key, asker.locale) if has(key) else what)
+        for template in self._library.serving(what):
+            if template.name not in here or str(template.takes) != kind:
+                continue
+            try:
+                await self._desk.welcome(template, asker.member_id, asker.guild_id, standing)
+            except RequestError as refused:
+                refusal = refused
+            else:
+                return template
+        raise refusal
 
     async def _values(self, template: Template, job: Job, how: str) -> dict[str, Value]:
         values = await self._model(template, job)
@@ -88,7 +99,7 @@ class Follow:
         """Return the model that made the picture, if the template can be told to use it."""
         option = template.option("model")
         used = items((await self._store.recipe(job.id)).get("models"))
-        if option is None or not used or (name := resolve(text(used[0]), option.choices or ())) is None:
+        if option is None or not used or (name := resolve(text_of(used[0]), option.choices or ())) is None:
             return {}
         return {option.name: name}
 

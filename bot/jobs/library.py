@@ -60,8 +60,8 @@ class Library:
         self._waiting: dict[str, Template] = {}
         """New versions that no server can run yet; the version before, which one can run, stays in use."""
         self._undrawn = asyncio.Event()
-        self._offers: dict[str, tuple[Offer, ...]] = {}
-        """Follow-ups by locale, until something changes: every card asks for them."""
+        self._offers: dict[tuple[str, frozenset[str]], tuple[Offer, ...]] = {}
+        """Follow-ups by locale and guild's templates, until something changes: every card asks for them."""
         self._fresh: set[str] = set()
         """Names that were read since the owner was last told of them."""
         self.left_out: Mapping[str, str] = {}
@@ -110,18 +110,26 @@ class Library:
         """Return the templates that serve a follow-up now, in order of name."""
         return [template for template in self.usable() if follow_up in template.manifest.follow_up]
 
-    def offers(self, locale: str) -> tuple[Offer, ...]:
-        """Return the follow-ups that are served now, each by its first template; variations come first."""
-        if locale not in self._offers:
-            self._offers[locale] = self._offered(locale)
-        return self._offers[locale]
+    def offers(self, locale: str, allowed: frozenset[str] = frozenset()) -> tuple[Offer, ...]:
+        """Return the follow-ups that are served now, each by its first template; variations come first.
 
-    def _offered(self, locale: str) -> tuple[Offer, ...]:
+        `allowed`: the templates of a guild; none: all.
+        """
+        key = (locale, allowed)
+        if key not in self._offers:
+            self._offers[key] = self._offered(locale, allowed)
+        return self._offers[key]
+
+    def _offered(self, locale: str, allowed: frozenset[str]) -> tuple[Offer, ...]:
         found: dict[tuple[str, str], Offer] = {}
         for template in self.usable():
-            kind = template.takes
+            if allowed and template.name not in allowed:
+                continue
+            kind, prompt = template.takes, template.option("prompt")
+            words = prompt is not None and prompt.required
             for name in template.manifest.follow_up if kind is not None else ():
-                found.setdefault((name, str(kind)), Offer(name=name, title=template.title_in(locale), kind=str(kind)))
+                offer = Offer(name=name, title=template.title_in(locale), kind=str(kind), words=words)
+                found.setdefault((name, str(kind)), offer)
         return tuple(sorted(found.values(), key=lambda one: (one.name != VARY, one.name)))
 
     def _reasons(self, template: Template) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from bot.moderation.policy import Gate
 from bot.replies.cards import Card, CardMaker, kind_of_name
 from bot.replies.courier import Courier
 from bot.replies.safe import alt_text
+from bot.store.guilds import GuildStore
 from bot.store.shelf import Page, ShelfStore, Shown
 
 _ROUNDS = 3
@@ -34,9 +35,11 @@ class Viewer:
 class Viewing:
     """Shows what was made."""
 
-    def __init__(self, shelf: ShelfStore, library: Library, pictures: Pictures, gate: Gate, courier: Courier) -> None:
+    def __init__(
+        self, shelf: ShelfStore, library: Library, pictures: Pictures, gate: Gate, guilds: GuildStore, courier: Courier
+    ) -> None:
         self._shelf, self._library, self._pictures = shelf, library, pictures
-        self._gate, self._courier = gate, courier
+        self._gate, self._guilds, self._courier = gate, guilds, courier
 
     async def page(self, book: str, page: int, viewer: Viewer, most: int) -> Page:
         """Return a page of `history` or `gallery`; what was deleted by hand in Discord is noticed here and left out."""
@@ -91,13 +94,14 @@ class Viewing:
 
     def _cards(self, job: Job, locale: str) -> CardMaker:
         template = self._library.by_name.get(job.request.template)
+        allowed = self._guilds.last_known(job.request.guild_id).templates
         return CardMaker(
             request=job.request,
             title=template.title_in(locale) if template else job.request.template,
             locale=locale,
             job_id=job.id,
             private=job.address.ephemeral,
-            offers=self._library.offers(locale),
+            offers=self._library.offers(locale, allowed),
             metadata=template is not None and template.manifest.metadata,
         )
 
@@ -108,6 +112,8 @@ class Viewing:
             made = await self._pictures.fetch(job, number, shown)
         except RequestError:
             return None
+        if kind_of_name(made[0]) != "image":
+            return None  # making a video fit takes minutes; it is seen where it was posted
         parcel = await pack(
             [made],
             stem=stem_of(job.id),

@@ -214,7 +214,7 @@ class Worker:
             locale=job.address.locale,
             job_id=job.id,
             private=job.address.ephemeral,
-            offers=self._library.offers(job.address.locale),
+            offers=self._library.offers(job.address.locale, self._casework.templates_of(job.request.guild_id)),
             metadata=metadata,
         )
 

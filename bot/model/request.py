@@ -48,6 +48,8 @@ class Request:
     """Every other option that the member set, by its name."""
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """Uploads by option: the ids under which the store keeps them."""
+    source: str = ""
+    """The job whose picture it goes on from; where that was taken away, this is not made again."""
     style: Style | None = None
     """What is put round the member's words, as it was when they asked."""
     unused: tuple[str, ...] = ()

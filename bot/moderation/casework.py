@@ -143,6 +143,10 @@ class Casework:
         except FileRefused:  # the words at least; `/mod case` may have room for the pictures
             return await self._courier.post_case(channel_id, case, words, (), locale)
 
+    def templates_of(self, guild_id: int | None) -> frozenset[str]:
+        """Return the templates that a guild allows, as last read; none: all."""
+        return self._guilds.last_known(guild_id).templates
+
     # Looking
 
     async def waiting(self, guild_id: int) -> list[Case]:

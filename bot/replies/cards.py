@@ -192,7 +192,7 @@ class CardMaker:
             own = [
                 self._press(Action.AGAIN),
                 *self._making(only.number, kind_of_name(only.filename)),
-                self._press(Action.REMIX),
+                self._press(Action.REMIX, only.number),
             ]
             return _wrapped([own, self._keeping(only.number, ending=True)])
         rows: list[Row] = list(_wrapped([[self._press(Action.AGAIN), self._press(Action.REMIX), *self._ending()]]))
@@ -208,7 +208,7 @@ class CardMaker:
         """Return what can be made of a file: variations, then the other follow-ups."""
         made: list[Press] = []
         for offer in self.offers:
-            if offer.kind != kind:
+            if offer.kind != kind or (offer.words and not self.request.prompt.strip()):
                 continue
             if offer.name == VARY:
                 made += [
@@ -222,7 +222,7 @@ class CardMaker:
         return made
 
     def _keeping(self, number: int, *, ending: bool = False) -> list[Press]:
-        first = [] if ending else [self._press(Action.AGAIN), self._press(Action.REMIX)]
+        first = [] if ending else [self._press(Action.AGAIN), self._press(Action.REMIX, number)]
         kept = [] if self.private else [self._press(Action.FAVOURITE, number)]
         return [*first, *kept, *(self._ending() if ending else [self._press(Action.RECIPE)])]
 

@@ -181,17 +181,17 @@ class Courier:
             )
         return message.id
 
-    async def pictures(self, job: Job) -> list[Attachment]:
-        """Return the pictures that a job's reply shows; none where the bot cannot see it."""
+    async def pictures(self, job: Job, begins: str = "") -> list[Attachment]:
+        """Return the pictures that a job's reply shows, whose names begin so; none where the bot cannot see it."""
         channel = self._client.get_partial_messageable(job.address.channel_id)
         try:
             async with _translated():
                 message = await channel.fetch_message(job.posted_id or job.address.message_id or 0)
+                named = [(one.filename.removeprefix("SPOILER_"), one) for one in message.attachments]
                 return [
-                    Attachment(
-                        filename=one.filename.removeprefix("SPOILER_"), data=await one.read(), alt=one.description or ""
-                    )
-                    for one in message.attachments
+                    Attachment(filename=name, data=await one.read(), alt=one.description or "")
+                    for name, one in named
+                    if name.startswith(begins)
                 ]
         except CourierError as fault:
             log.info("courier.pictures_unseen", job=job.id, fault=str(fault))

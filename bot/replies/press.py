@@ -134,3 +134,5 @@ class Offer:
     title: str
     kind: str = "image"
     """`image`, `video` or `audio`."""
+    words: bool = False
+    """Whether it needs words, so that what was made without any has none of it."""

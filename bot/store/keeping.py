@@ -72,7 +72,8 @@ class KeepingStore:
 
         def question(connection: sa.Connection) -> list[JsonObject]:
             return [
-                {"created_at": row.created_at, "request": json.loads(row.request)} for row in connection.execute(query)
+                {"created_at": row.created_at, "request": json.loads(row.request), "settings": row.settings}
+                for row in connection.execute(query)
             ]
 
         return await self._database.read(question)

@@ -79,6 +79,7 @@ drafts = sa.Table(
     sa.Column("member_id", sa.BigInteger, nullable=False),
     sa.Column("guild_id", sa.BigInteger, nullable=False),
     sa.Column("request", sa.Text, nullable=False),
+    sa.Column("settings", sa.Text),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Index("drafts_by_member", "member_id"),
 )

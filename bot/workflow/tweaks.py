@@ -42,7 +42,7 @@ def lines_of(template: Template, request: Request, recipe: JsonObject, names: Na
     found |= {name: _shown(value) for name, value in request.values.items()}
     if request.count not in (None, 1):
         found["count"] = str(request.count)
-    if request.style is not None:
+    if request.style is not None and STYLE not in {option.name for option in template.options}:
         found[STYLE] = request.style.name
     return {names.shown.get(name, name): value for name, value in found.items()}
 

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("member_id", sa.BigInteger, nullable=False),
         sa.Column("guild_id", sa.BigInteger, nullable=False),
         sa.Column("request", sa.Text, nullable=False),
+        sa.Column("settings", sa.Text),
         sa.Column("created_at", sa.Float, nullable=False),
     )
     op.create_index("drafts_by_member", "drafts", ["member_id"])
