@@ -8,6 +8,7 @@ from typing import Any
 from simcord.results import InteractionResult
 
 from bot.model.guild import EVERYWHERE
+from bot.replies.catalogue import text
 from bot.store.tables import metadata
 from tests.cogs.doors import Entry, words
 from tests.cogs.furniture import USUAL, Ids
@@ -18,6 +19,8 @@ SECRET, OWN = "quoxel", "wumbrel"
 MINE_THERE = Ids(live="a" * 16, done="b" * 16, held="c" * 16, private="8" * 16, draft="6" * 16)
 """What the one who tries has in guild A."""
 IDS = USUAL.all | MINE_THERE.all
+_BUG = text("failure.bug", "en-US", reference="`").split("`", maxsplit=1)[0]
+_WHOSE = re.compile("|".join(sorted(IDS)))
 NOBODY, NOTHING = 777_000_000_000_000_777, "0" * 16
 
 INERT: Mapping[str, str] = {
@@ -61,7 +64,7 @@ def foreign(ours: House, theirs: House, strike_id: str) -> Foreign:
         "request": [({"request": one}, {"request": NOTHING}) for one in (USUAL.live, USUAL.done, MINE_THERE.live)],
         "picture": [({"picture": one}, {"picture": NOTHING}) for one in (USUAL.done, MINE_THERE.done)],
         "imagine.prompt": [
-            ({"prompt": f"recent:{one}"}, {"prompt": f"recent:{NOTHING}"}) for one in (USUAL.done, MINE_THERE.done)
+            ({"prompt": f"recent:{one}"}, {"prompt": f"recent:{'7' * 16}"}) for one in (USUAL.done, MINE_THERE.done)
         ],
         "strike": [({"strike": strike_id, "member": known}, {"strike": "0" * 8, "member": known})],
         "words remove.word": [({"word": SECRET}, {"word": "plumvek"})],
@@ -93,7 +96,7 @@ def twins(found: Sequence[Entry], given: Foreign, cards: tuple[Any, Any]) -> lis
             case _:
                 made.append(Twins(entry.name, (entry, {})))
                 made += [Twins(entry.name, (entry, real), (entry, other)) for real, other in _pairs(entry, given)]
-    return made
+    return sorted(made, key=lambda one: one.name == "imagine")  # what is typed there is offered elsewhere
 
 
 def _named(custom_id: str) -> set[str]:
@@ -111,7 +114,7 @@ def _unreal(custom_id: str) -> str:
     head, _, _ = custom_id.rpartition(":")
     if head.startswith("easel:case"):
         return f"{head}:777"
-    return re.sub(r"[0-9a-f]{16}", NOTHING, custom_id)
+    return _WHOSE.sub(NOTHING, custom_id)
 
 
 def unknown(found: Sequence[Entry], given: Foreign) -> list[str]:
@@ -169,6 +172,7 @@ async def crossings(ours: House, theirs: House, actor: Any, tried: Sequence[Twin
         faults += [
             f"{about}: shows {word}" for word in hidden if word in shown and not any(word in one for one in given)
         ]
+        faults += [f"{about}: says {said[:90]!r}"] if _BUG in said else []
         if other is not None and one.unreal and _plain(said, one.real) != _plain(other, one.unreal):
             faults.append(f"{about}: says {said[:90]!r}, and of what is nowhere {other[:90]!r}")
         if any(OWN in str(row) for row in await strangers(theirs)):
@@ -176,6 +180,25 @@ async def crossings(ours: House, theirs: House, actor: Any, tried: Sequence[Twin
         was, before = before, await belongings(theirs)
         if was != before:
             faults.append(f"{about}: changes something")
+    return faults
+
+
+async def trespasses(house: House, found: Sequence[Entry], actor: Any) -> list[str]:
+    """Find the buttons, dialogs and choices that take another member's private job or draft: as if it were nowhere."""
+    faults: list[str] = []
+    private = {USUAL.live: USUAL.private, USUAL.done: USUAL.private}
+    for entry in found:
+        if entry.kind not in ("button", "choice", "dialog") or not any(one in entry.name for one in USUAL.swapped):
+            continue
+        real = replace(entry, name=re.sub("|".join(private), lambda one: private[one[0]], entry.name))
+        unreal = replace(entry, name=_unreal(entry.name))
+        before = await house.rows()
+        said, other = words(await house.send(real, actor)), words(await house.send(unreal, actor))
+        faults += [f"{real.name}: shows {SECRET}"] if SECRET in said else []
+        if _plain(said, (real, {})) != _plain(other, (unreal, {})):
+            faults.append(f"{real.name}: says {said[:90]!r}, and of what is nowhere {other[:90]!r}")
+        if before != await house.rows():
+            faults.append(f"{real.name}: changes something")
     return faults
 
 
@@ -188,4 +211,5 @@ def _plain(said: str, made: tuple[Entry, Mapping[str, Any]]) -> str:
     entry, typed = made
     for word in (entry.name.rpartition(":")[2], *_given(typed)):
         said = re.sub(rf"\b{re.escape(word)}\b", "?", said)
-    return re.sub(r"<t:\d+:\w>|`\w+`|[0-9a-f]{16}", "?", said)
+    said = re.sub(rf"{_WHOSE.pattern}|{NOTHING}", "?", said)
+    return re.sub(r"easel:draft:edit:\w+|easel:remix:d\w+|seed: \d+|<t:\d+:\w>|`\w+`", "?", said)

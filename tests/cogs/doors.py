@@ -136,20 +136,30 @@ def dialog_of(modal: Mapping[str, Any]) -> Entry:
             "name": one["custom_id"],
             "type": _FIELDS[ComponentType(one["type"])].value,
             "component": one["type"],
-            "begins": one.get("value") or next((made["value"] for made in one.get("options", ()) if made.get("default")), ""),
+            "begins": one.get("value") or _chosen(one),
         }
         for one in parts
     ]  # fmt: skip
     return Entry("dialog", modal["custom_id"], fields)
 
 
+def _chosen(select: Mapping[str, Any]) -> str:
+    return next((one["value"] for one in select.get("options", ()) if one.get("default")), "")
+
+
 def words(result: InteractionResult) -> str:
     """Return everything that somebody gets to read as an answer: words, parts of cards, files' names, dialogs."""
-    messages = [*([result.response] if result.response else []), *result.followups]
+    messages = [*([result.response] if result.response and not _untouched(result) else []), *result.followups]
     said = [part for one in messages for part in _read(one)]
     said += [_json(one) for one in result.autocomplete_choices or []]
     said += [_json(result.modal)] if result.modal else []
     return "\n".join(one for one in said if one)
+
+
+def _untouched(result: InteractionResult) -> bool:
+    """Tell whether the message that stands for the answer is the one that was clicked, as it was."""
+    record, shown = result._interaction, result.response
+    return shown is not None and shown.id == record.source_message_id and shown._message.edited_timestamp is None
 
 
 def _read(message: ResponseMessage) -> list[str]:

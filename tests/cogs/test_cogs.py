@@ -18,6 +18,7 @@ from bot.replies.catalogue import CATALOGUES
 from bot.replies.layout import layout_of
 from bot.replies.press import Action, Press
 from bot.sandbox.discord.checks import command_faults
+from tests.cogs.doors import words
 from tests.fakes import FakeJobs, fake_services
 
 JOB = "0123456789abcdef"
@@ -179,9 +180,10 @@ async def test_queue_and_help_are_private(stage: Stage) -> None:
     assert "running · picture bb" in queue.response.content
     guide = await stage.member.slash(stage.channel, "help")
     assert guide.ephemeral
-    assert "SDXL" in guide.response.content
+    assert "SDXL" in words(guide)
+    assert "/imagine" in words(guide)
     stage.jobs.library.by_name = {}
-    assert "no template ready" in (await stage.member.slash(stage.channel, "help")).response.content
+    assert "no template ready" in words(await stage.member.slash(stage.channel, "help"))
 
 
 async def test_cancel_takes_only_own_jobs(stage: Stage) -> None:

@@ -1,9 +1,10 @@
 """Every way into Easel passes the gate; the list of ways is read from the running bot, so a new one is tried, too."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import discord
 import pytest
@@ -15,9 +16,12 @@ from bot.bot import EaselBot, EaselTree
 from bot.filled import Filled
 from bot.model.case import CaseKind
 from bot.model.guild import EVERYWHERE
+from bot.model.job import JobState
 from bot.moderation import policy
 from bot.moderation.sanctions import Order
+from bot.replies.catalogue import text
 from bot.replies.press import Action, Press
+from bot.store.tables import jobs
 from tests.cogs.checks import (
     LISTED,
     SPARED,
@@ -30,8 +34,8 @@ from tests.cogs.checks import (
     strays,
     unanswered,
 )
-from tests.cogs.doors import DONE, DRAFT, Entry, dialog_of, entries
-from tests.cogs.furniture import decide, furnish, put_draft, request_of
+from tests.cogs.doors import DONE, DRAFT, Entry, dialog_of, entries, words
+from tests.cogs.furniture import USUAL, decide, furnish, put_draft, request_of
 from tests.cogs.house import House, opened
 from tests.cogs.test_cogs import SyncedBot
 from tests.fakes import desk_services
@@ -193,9 +197,7 @@ async def test_a_listed_word_gets_through_nowhere(house: House, monkeypatch: pyt
     await house.bot.services.bench.sanctions.strike(order)
     await put_draft(house, DRAFT, request_of(house, owner.id))
 
-    told = await listed(house, found, owner, Watch(house, monkeypatch))
-    print("\n".join(told))
-    assert told == []
+    assert await listed(house, found, owner, Watch(house, monkeypatch)) == []
     kinds = [case.kind for case in await house.bot.services.bench.casework.waiting(house.guild.id)]
     assert kinds.count(CaseKind.APPEAL) == kinds.count(CaseKind.REPORT) + 1 == 2
 
@@ -229,6 +231,60 @@ async def test_every_way_in_is_answered(house: House) -> None:
     assert await unanswered(house, found, house.another("noa")) == []
     await put_draft(house, DRAFT, request_of(house, owner.id))
     assert await unanswered(house, found, owner) == []
+
+
+async def test_the_helpers_words_pass_the_gate(house: House) -> None:
+    """What a language model says is refused like a member's own words, shown to nobody, and kept nowhere."""
+    found = entries(house.bot, await dialogs_of(house))
+    await furnish(house, house.victim.id, alone=True)
+    await list_word(house)
+    cast("Any", house.bot.services.rewording)._enhancer.adds = LISTED
+    ways = [(one, {}) for one in found if one.name == "enhance"]
+    ways += [(one, {"enhance": True}) for one in found if "enhance" in {field["name"] for field in one.options}]
+    assert len(ways) >= 3
+
+    for way, typed in ways:
+        said = words(await house.send(way, house.victim, typed))
+        assert text("refused.word_rule", "en-US") in said, way
+        assert LISTED not in said
+    assert LISTED not in str((await house.rows())["drafts"])
+
+
+async def test_only_what_is_there_can_be_liked(house: House) -> None:
+    """A file that a job does not have, a private one and one of a job that is not finished have no likes."""
+    await furnish(house, house.victim.id)
+    before = (await house.rows())["favourites"]
+    for job_id, number in ((DONE, 2), (DONE, 99), (USUAL.private, 1), (USUAL.live, 1), (USUAL.held, 1)):
+        press = Press(action=Action.FAVOURITE, job_id=job_id, number=number)
+        assert words(await house.send(Entry("button", press.custom_id), house.victim)) != ""
+        assert (await house.rows())["favourites"] == before, press
+
+    press = Press(action=Action.FAVOURITE, job_id=DONE, number=1)
+    await house.send(Entry("button", press.custom_id), house.another("noa"))
+    assert len((await house.rows())["favourites"]) == len(before) + 1
+
+
+async def test_a_private_request_stays_private_by_way_of_a_draft(house: House) -> None:
+    """Refused and mended, or reworded first: what comes of a private picture's remix is its member's alone."""
+    found = await dialogs_of(house)
+    await furnish(house, house.victim.id)
+    await decide(house, "private_results", "allowed")
+    await house.bot.services.bench.jobs._database.write(lambda one: one.execute(jobs.delete().where(
+        jobs.c.state != JobState.DONE)).rowcount)  # fmt: skip
+    dialog = next(one for one in found if one.name == f"easel:remix:j{DONE}p" and one.texts)
+    refused = await house.send(dialog, house.victim, {"settings": "nonsense"})
+    reworded = await house.send(dialog, house.victim, {"enhance": True})
+
+    (edit,) = re.findall(r"easel:draft:edit:\w+", words(refused))
+    opened_again = (await house.send(Entry("button", edit), house.victim)).modal
+    assert opened_again is not None
+    mended = await house.send(dialog_of(opened_again), house.victim, {"settings": ""})
+    (run,) = re.findall(r"easel:draft:run:\w+", words(reworded))
+    sent = await house.send(Entry("button", run), house.victim)
+
+    assert [one.ephemeral for one in (refused, reworded, mended, sent)] == [True] * 4
+    made = [row for row in (await house.rows())["jobs"] if row[0] not in USUAL.all]
+    assert [row[jobs.columns.keys().index("ephemeral")] for row in made] == [True, True]
 
 
 # The checks themselves are checked: with holes.
@@ -277,6 +333,15 @@ def _plant(house: House, hole: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def turned(interaction: discord.Interaction[Any], book: str, page: int) -> None:
         await bot.books[book](interaction, page)
 
+    past: dict[str, tuple[str, Any]] = {
+        "pressed": ("press", pressed),
+        "turned": ("turn", turned),
+        "picked": ("pick", bot._pick),
+    }
+    past["drafted"] = ("draft", bot._draft)
+    if hole in past:
+        monkeypatch.setattr(bot, *past[hole])
+        return
     match hole:
         case "unchecked":
             monkeypatch.setattr(EaselTree, "interaction_check", unchecked)
@@ -286,14 +351,6 @@ def _plant(house: House, hole: str, monkeypatch: pytest.MonkeyPatch) -> None:
         case "spared":
             monkeypatch.setattr(shout, "extras", {"spared": True})
             bot.tree.add_command(shout)
-        case "pressed":
-            monkeypatch.setattr(bot, "press", pressed)
-        case "turned":
-            monkeypatch.setattr(bot, "turn", turned)
-        case "picked":
-            monkeypatch.setattr(bot, "pick", bot._pick)
-        case "drafted":
-            monkeypatch.setattr(bot, "draft", bot._draft)
         case "dialog":
             bot.on_dialog("note", _echo)
         case _:

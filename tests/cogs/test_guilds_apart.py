@@ -29,7 +29,7 @@ from bot.store.sanctions import SanctionStore, _sanction
 from bot.store.shelf import ShelfStore
 from bot.store.tables import cases, drafts, jobs, sanctions
 from bot.store.tables import words as word_table
-from tests.cogs.apart import MINE_THERE, OWN, SECRET, Twins, crossings, foreign, twins, unknown
+from tests.cogs.apart import MINE_THERE, OWN, SECRET, Twins, crossings, foreign, trespasses, twins, unknown
 from tests.cogs.doors import DONE, DRAFT, entries, words
 from tests.cogs.doors import Entry as Door
 from tests.cogs.furniture import LONG, USUAL, decide, furnish
@@ -81,7 +81,7 @@ class Town:
             await ours.emptied()
             ours.put_card()
         for house in (theirs, ours):
-            await decide(house, "commands_per_minute", "6000")
+            await decide(house, "commands_per_minute", "600")
         await furnish(theirs, theirs.victim.id, SECRET)
         await furnish(theirs, self.prober.id, f"{OWN}{LONG}", MINE_THERE)
         entry = Entry(guild_id=theirs.guild.id, act=Act.WORD, at=time.time())
@@ -97,6 +97,12 @@ class Town:
         tried = [one for one in self.tried if not names or one.name in names]
         assert {one.name for one in tried} >= set(names)
         return await crossings(self.ours, self.theirs, self.prober, tried)
+
+
+async def unlist(house: House) -> None:
+    """Take the guild's word from its list."""
+    entry = Entry(guild_id=house.guild.id, act=Act.WORD, at=time.time())
+    await house.bot.services.bench.guilds.put_words(house.guild.id, [], [SECRET], entry)
 
 
 def _house(env: simcord.Env, bot: EaselBot, name: str) -> House:
@@ -131,6 +137,34 @@ async def test_what_is_spent_elsewhere_is_not_spent_here(town: Town) -> None:
     assert (await town.ours.bot.services.bench.jobs.spent(member[1], member[0], 0.0))[0] > 0
 
     assert "0.0" in words(await town.ours.send(quota, town.prober))
+
+
+@pytest.mark.parametrize("who", ["member", "moderator"])
+async def test_what_is_one_members_alone_is_nobody_elses(town: Town, who: str) -> None:
+    """A private request and a draft are nowhere for others of the same guild, its moderators too, whatever they press.
+
+    Every member can read the ids of what they see; these they cannot know, and knowing them would not help.
+    """
+    house = town.theirs
+    await unlist(house)
+    actor = house.another("mod", manage_messages=True) if who == "moderator" else house.another("noa")
+
+    assert await trespasses(house, entries(house.bot, DIALOGS), actor) == []
+
+
+async def test_a_trespass_is_found(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check names every button that asks nobody whose a request or a draft is."""
+    _button(monkeypatch)
+    _draft(monkeypatch)
+    house = town.theirs
+    await unlist(house)
+
+    faults = await trespasses(house, entries(house.bot, DIALOGS), house.another("noa"))
+
+    found = {one.split(": ")[0] for one in faults}
+    private = USUAL.private
+    assert found >= {f"easel:{action}:{private}" for action in ("again", "recipe", "remix", "favourite", "delete")}
+    assert found >= {f"{private}:1", f"easel:draft:edit:{DRAFT}", f"easel:draft:run:{DRAFT}", f"easel:report:{private}"}
 
 
 # The check itself is checked: with a hole in each store and cog that should keep guilds apart.
@@ -184,7 +218,8 @@ def _shelf(monkeypatch: pytest.MonkeyPatch) -> None:
     page, prompts = ShelfStore._page, ShelfStore.prompts
 
     async def paged(own: Any, conditions: Any, *more: Any, **most: Any) -> Any:
-        fewer = [one for one in conditions if getattr(one, "left", None) not in (jobs.c.guild_id, jobs.c.channel_id)]
+        apart = (jobs.c.guild_id, jobs.c.channel_id)
+        fewer = [one for one in conditions if not any(getattr(one, "left", None) is column for column in apart)]
         return await page(own, fewer, *more, **most)
 
     async def prompted(own: Any, member_id: int, _guild_id: int, most: int) -> list[Job]:

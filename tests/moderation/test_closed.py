@@ -66,6 +66,7 @@ DOORS: Mapping[str, tuple[Callable[[Gate], Awaitable[Any]], Any]] = {
     "welcome": (lambda gate: gate.welcome(ASK, MEMBER, GUILD, STANDING), Refuse(key="refused.check_failed")),
     "request": (lambda gate: gate.request(ASK, MEMBER, GUILD, STANDING), Refuse(key="refused.check_failed")),
     "text": (lambda gate: gate.text("a fox", GUILD), Refuse(key="refused.check_failed")),
+    "tellable": (lambda gate: gate.tellable(["a fox", "a hen"], GUILD), frozenset()),
     "begins": (lambda gate: gate.begins(_job()), Refuse(key="failure.unjudged")),
     "finished": (lambda gate: gate.finished(_job(), [("a.png", PNG)], ["a fox"]), Refuse(key="failure.unjudged")),
     "preview": (lambda gate: gate.preview(_job(), PNG), None),
@@ -102,8 +103,8 @@ ASKED: Mapping[str, Asked] = {
     "_pace.allows": asked("enter", hangs=False),
     "worst_score": asked("request", "finished", "preview"),
     "blurred": asked("preview", settings={"previews": "blurred"}),
-    "compiled": asked("request", "text", "begins", "finished", hangs=False),
-    "Blocklist.hits": asked("request", "text", "begins", "finished"),
+    "compiled": asked("request", "text", "tellable", "begins", "finished", hangs=False),
+    "Blocklist.hits": asked("request", "text", "tellable", "begins", "finished"),
 }
 """All that can go wrong in it. `test_the_table_is_whole` reads the gate's source for what is missing here."""
 
@@ -144,7 +145,7 @@ async def test_nothing_is_closed_when_all_is_well(bench: Bench) -> None:
     """With every question answered, an ordinary request passes every door."""
     found = await answers(bench.gate)
     assert found == dict.fromkeys(("enter", "welcome", "request", "text", "begins", "finished"), Allow()) | {
-        "preview": PNG, "keeps_metadata": True,
+        "preview": PNG, "keeps_metadata": True, "tellable": frozenset({"a fox", "a hen"}),
     }  # fmt: skip
 
 

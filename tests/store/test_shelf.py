@@ -53,12 +53,13 @@ def named(page: Page) -> list[str]:
 
 
 async def history(database: Database, member_id: int = MAX, guild_id: int = GUILD, **more: Any) -> Page:
-    return await ShelfStore(database).history(member_id, guild_id, **{"adult": True, "start": 0, "most": 5, **more})
+    asked: dict[str, Any] = {"adult": True, "start": 0, "most": 5, **more}
+    return await ShelfStore(database).history(member_id, guild_id, **asked)
 
 
 async def gallery(database: Database, *channels: int, guild_id: int = GUILD, **more: Any) -> Page:
     channel_ids = channels or (CHANNEL,)
-    asked = {"adult": True, "start": 0, "most": 5, **more}
+    asked: dict[str, Any] = {"adult": True, "start": 0, "most": 5, **more}
     return await ShelfStore(database).gallery(guild_id, channel_ids, **asked)
 
 
