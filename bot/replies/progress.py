@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
 from bot.delivery.package import Attachment
 from bot.delivery.transcode import small_preview
-from bot.model.job import JobUpdate, Sampling, Working
-from bot.replies.cards import Card, CardMaker
+from bot.model.job import JobUpdate, Preparing, Sampling, Waiting, Working
+from bot.replies.cards import Card, CardMaker, Tone
 from bot.replies.catalogue import text
 from bot.replies.courier import CourierError, ReplyGone
 from bot.replies.safe import alt_text
@@ -17,7 +18,7 @@ from bot.replies.safe import alt_text
 log = structlog.get_logger()
 
 EDIT_GAP_S = 1.5
-"""Least seconds between two edits of one reply (DESIGN §4.11)."""
+"""Least seconds between two edits of one reply (DESIGN §4.11); the first sign of work alone comes sooner."""
 PREVIEW_GAP_S = 3.0
 LAST_EDIT_S = 8.0
 """Seconds that the last word waits for an edit that is on its way: one that is given up may yet be carried out."""
@@ -49,7 +50,7 @@ class ProgressReporter:
         self._preview: bytes | None = None
         self._shown: Attachment | None = None
         self._preview_at = float("-inf")
-        self._news = asyncio.Event()
+        self._news, self._at_work = asyncio.Event(), asyncio.Event()
         self._sending = self._closed = False
         self._task: asyncio.Task[None] | None = None
 
@@ -61,6 +62,10 @@ class ProgressReporter:
     def post(self, update: JobUpdate) -> None:
         """Take an update; never blocks, and a newer one replaces an older one that was not yet shown."""
         self._latest = update
+        if isinstance(update, Waiting | Preparing):
+            self._at_work.clear()
+        else:
+            self._at_work.set()
         if isinstance(update, Sampling | Working) and update.preview is not None:
             self._preview = update.preview
         self._news.set()
@@ -104,7 +109,16 @@ class ProgressReporter:
             if self._once:
                 return
             if not self._closed:
-                await asyncio.sleep(self._gap_s)
+                await self._pause(card)
+
+    async def _pause(self, shown: Card) -> None:
+        """Keep the pace; but whoever waits sees at once that their picture is begun."""
+        if shown.tone is not Tone.WAITING:
+            await asyncio.sleep(self._gap_s)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._gap_s):
+                await self._at_work.wait()
 
     async def _due_preview(self) -> Attachment | None:
         """Return the preview to show, which goes with every edit: the one before, unless a newer one is due."""
