@@ -10,7 +10,7 @@ import structlog
 from bot.delivery.package import Attachment
 from bot.delivery.transcode import small_preview
 from bot.model.job import JobUpdate, Preparing, Sampling, Waiting, Working
-from bot.replies.cards import Card, CardMaker, Tone
+from bot.replies.cards import Card, CardMaker
 from bot.replies.catalogue import text
 from bot.replies.courier import CourierError, ReplyGone
 from bot.replies.safe import alt_text
@@ -18,7 +18,9 @@ from bot.replies.safe import alt_text
 log = structlog.get_logger()
 
 EDIT_GAP_S = 1.5
-"""Least seconds between two edits of one reply (DESIGN §4.11); the first sign of work alone comes sooner."""
+"""Least seconds between two edits of one reply (DESIGN §4.11)."""
+HOLD_S = 0.6
+"""Seconds that a first edit waits for the machine to begin, which it does within a moment if nothing is before it."""
 PREVIEW_GAP_S = 3.0
 LAST_EDIT_S = 8.0
 """Seconds that the last word waits for an edit that is on its way: one that is given up may yet be carried out."""
@@ -90,6 +92,8 @@ class ProgressReporter:
         while not self._closed:
             await self._news.wait()
             self._news.clear()
+            if shown is None:
+                await self._settled()
             if self._latest is None:
                 continue
             card = self._cards.running(self._latest, await self._due_preview())
@@ -109,16 +113,14 @@ class ProgressReporter:
             if self._once:
                 return
             if not self._closed:
-                await self._pause(card)
+                await asyncio.sleep(self._gap_s)
 
-    async def _pause(self, shown: Card) -> None:
-        """Keep the pace; but whoever waits sees at once that their picture is begun."""
-        if shown.tone is not Tone.WAITING:
-            await asyncio.sleep(self._gap_s)
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._gap_s):
-                await self._at_work.wait()
+    async def _settled(self) -> None:
+        """Let the first edit wait a moment for a sign of work: it would hold up the next one for the whole pause."""
+        if self._latest == Preparing():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(HOLD_S, self._gap_s)):
+                    await self._at_work.wait()
 
     async def _due_preview(self) -> Attachment | None:
         """Return the preview to show, which goes with every edit: the one before, unless a newer one is due."""

@@ -125,23 +125,19 @@ async def test_posting_never_waits_and_the_latest_wins() -> None:
     assert len(sent.cards) == 2
 
 
-async def test_the_first_sign_of_work_does_not_wait() -> None:
-    """After a place in the queue the start is shown at once; from there on, and while waiting, edits keep pace."""
-    sent = Sent()
-    reporter = ProgressReporter(CARDS, sent, as_it_is, gap_s=3600)
-    reporter.start("test")
-    reporter.post(Waiting(place=2))
-    await next_card(sent)
-    reporter.post(Waiting(place=1))
-    await asyncio.sleep(0.01)
-    assert len(sent.cards) == 1
-    reporter.post(Loading(node="x", elapsed_s=0))
-    assert "Loading" in (await asyncio.wait_for(next_card(sent), 5)).words
-    for update in (Sampling(node="K", step=1, steps=9, elapsed_s=1), Waiting(place=1), Loading(node="x", elapsed_s=0)):
-        reporter.post(update)
-        await asyncio.sleep(0.01)
-    assert len(sent.cards) == 2
-    await reporter.stop()
+async def test_the_first_edit_waits_for_the_machine_to_begin() -> None:
+    """Begun within a moment, the first edit shows the work and not that it is about to begin; else it says that."""
+    for begins in (True, False):
+        sent = Sent()
+        reporter = ProgressReporter(CARDS, sent, as_it_is, gap_s=0.05)
+        reporter.start("test")
+        reporter.post(Preparing())
+        await asyncio.sleep(0)
+        if begins:
+            reporter.post(Loading(node="x", elapsed_s=0))
+        words = (await next_card(sent)).words
+        assert ("Loading" in words, "Your turn" in words) == (begins, not begins)
+        await reporter.stop()
 
 
 async def test_stop_waits_for_an_edit_on_its_way() -> None:
