@@ -165,7 +165,7 @@ async def admitted(house: House, found: Sequence[Entry], actor: Any, monkeypatch
 
 async def list_word(house: House) -> None:
     """Put the word on the guild's list."""
-    entry = entry_of(house.guild.id, Act.WORD, 0.0, None)
+    entry = entry_of(house.guild.id, Act.WORD, 0.0, house.reporter.id)
     await house.bot.services.bench.guilds.put_words(house.guild.id, [Word(text=LISTED)], [], entry)
 
 

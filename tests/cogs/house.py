@@ -83,7 +83,7 @@ class House:
 
     def posted(self, ids: Sequence[str], picture: str = "") -> Any:
         """Return a new message of the bot's, with buttons of these ids (or the list), and with a picture."""
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"type": 1, "components": [{"type": 2, "style": 1, "label": one[-20:], "custom_id": one} for one in row]}
             for row in ([one for one in ids if one != PICK][start : start + 5] for start in range(0, len(ids), 5))
             if row

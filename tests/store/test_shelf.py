@@ -167,9 +167,10 @@ async def test_prompts_are_ones_own_here_whatever_became_of_them(database: Datab
 async def test_a_draft_is_its_members_alone(database: Database) -> None:
     """Nobody else gets it, nor its member in another guild."""
     store, made = DraftStore(database), request(negative="n", values={"cfg": 2.5})
-    draft_id = await store.add(made)
+    draft_id = await store.add(made, "seed: 4\nsede: 5")
 
-    assert await store.get(draft_id, MAX, GUILD) == made
+    assert await store.get(draft_id, MAX, GUILD) == (made, "seed: 4\nsede: 5")
+    assert await store.get(await store.add(made), MAX, GUILD) == (made, None)
     assert await store.get(draft_id, MINA, GUILD) is None
     assert await store.get(draft_id, MAX, OTHER_GUILD) is None
     assert await store.get("0" * 16, MAX, GUILD) is None
@@ -222,22 +223,32 @@ def owed(ident: int, at: float, token: str = "token") -> Owed:  # noqa: S107 - n
     return Owed(id=ident, application_id=1, token=f"{token}{ident}", locale="ja", at=at)
 
 
-async def test_what_a_dead_process_owes_is_answered_once(database: Database) -> None:
-    """The next process gets what was given and not kept; a second look finds nothing, and one's own is no debt."""
+async def test_what_a_dead_process_owes_is_owed_until_it_is_answered(database: Database) -> None:
+    """The next process gets what was given and not kept, again and again until it says that it was answered."""
     dead, next_one = PromiseStore(database), PromiseStore(database)
     then = 1000.0
     for ident in (1, 2):
         await dead.give(owed(ident, then))
     await dead.give(owed(2, then))  # given again, it is one
     await dead.kept(1)
-    await next_one.give(owed(3, then))
+    await next_one.give(owed(3, then + HANDLER_S - 1))
 
     found = await next_one.left(then + HANDLER_S)
 
     assert found == [owed(2, then)]
     assert "token2" not in repr(found)
+    assert await next_one.left(then + HANDLER_S) == found
+    await next_one.kept(2)
     assert await next_one.left(then + HANDLER_S) == []
-    assert await PromiseStore(database).left(then + HANDLER_S) == [owed(3, then)]
+
+
+async def test_a_handler_of_ours_that_never_answered_owes_too(database: Database) -> None:
+    """What we ourselves have not answered in the longest time that a handler takes is nobody's any more."""
+    store = PromiseStore(database)
+    await store.give(owed(1, 1000.0))
+
+    assert await store.left(1000.0 + HANDLER_S - 1) == []
+    assert await store.left(1000.0 + HANDLER_S) == [owed(1, 1000.0)]
 
 
 async def test_what_can_no_longer_be_answered_is_forgotten(database: Database) -> None:
