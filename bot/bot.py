@@ -241,7 +241,8 @@ class EaselBot(commands.Bot):
         """What was answered is owed no more; a handler that was cut off leaves it to the next process."""
         self._answering.discard(task)
         kind = discord.InteractionType.autocomplete
-        owed = task.cancelled() or UNANSWERED in interaction.extras
+        # (discord.py swallows the cancellation of a dialog's task, which then passes for done)
+        owed = task.cancelled() or task.cancelling() or UNANSWERED in interaction.extras
         if not owed and not self._ended and interaction.type is not kind:
             self.own(asyncio.create_task(self._kept(interaction.id), name=f"promise-{interaction.id}"))
 
