@@ -10,6 +10,8 @@ from tests.benchmarks.table import row
 from tests.faults.world import World, scene
 
 SETTLED_S = 3.0
+WAITS = 0x8A8F98
+"""The accent of a card whose picture is not begun."""
 LINE = "/sd15 prompt:noise {number} steps:12 size:832x832"
 """Every pixel is chance: a PNG of 2 MB."""
 
@@ -25,14 +27,14 @@ async def measure(rounds: int) -> list[str]:
     acks, firsts, lasts = ([one[at] for one in found] for at in range(3))
     return [
         row("touch: interaction sent → acknowledged (≤ 300)", acks, "ms"),
-        row("touch: job starts on ComfyUI → next edit (≤ 1000)", firsts, "ms"),
+        row("touch: job starts on ComfyUI → shown at work (≤ 1000)", firsts, "ms"),
         row("touch: ComfyUI's end → picture in the reply (≤ 500)", lasts, "ms"),
         row("touch: the picture that is delivered", sizes, "MiB"),
     ]
 
 
 async def _asked(world: World, number: int) -> tuple[float, float, float]:
-    """Return the milliseconds to the acknowledgement, from the start to the next edit, from the end to the picture."""
+    """Return the milliseconds to the acknowledgement, from the start to its card, from the end to the picture."""
     people, known = world.discord.people, world.discord.world
     person, channel = known.person_named("max"), known.channel_named("pictures")
     edits: list[tuple[float, Any]] = []
@@ -53,7 +55,7 @@ async def _asked(world: World, number: int) -> tuple[float, float, float]:
     await asyncio.wait_for(shown.wait(), 60)
     known.listeners.remove(hear)
     start, end = _times(world)
-    first = next(at for at, _ in edits if at >= start)
+    first = next(at for at, message in edits if message["components"][0]["accent_color"] != WAITS)
     await asyncio.sleep(SETTLED_S)  # a member does not ask without a pause; the limits of the channel are theirs
     return acknowledged * 1000, (first - start) * 1000, (edits[-1][0] - end) * 1000
 
