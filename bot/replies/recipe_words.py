@@ -43,7 +43,7 @@ def found_card(facts: Mapping[str, Any], prompt: str, negative: str | None, sour
     """Return the card of a picture that is none of ours, by what it says of itself."""
     lines = [*_lines(prompt, negative, facts, locale)]
     head = text("recipe.found", locale, source=text(f"recipe.source_{source}", locale))
-    return Card(tone=Tone.PLAIN, text="\n".join([head, *lines]))
+    return Card(tone=Tone.PLAIN, text="\n".join([head, within(lines, locale, _LETTERS)]))
 
 
 def _lines(prompt: str, negative: Any, facts: Mapping[str, Any], locale: str) -> Iterator[str]:

@@ -318,3 +318,21 @@ async def test_again_refuses_what_was_deleted(sandbox: Sandbox, max_: Person) ->
     sent = await haruka.presses(chosen, "again")
     said = await haruka.until(at_rest, sent)
     assert not said.attachments
+
+
+async def test_a_job_without_words_can_be_chosen_for_cancel(slow_sandbox: Sandbox) -> None:
+    """Discord refuses a list with a nameless choice: a job without a prompt goes by its id."""
+    person = Person(slow_sandbox, "max")
+    for number in range(2):
+        await person.says("imagine", prompt=f"fox {number}")
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "green").save(out, "PNG")
+    await person.says("upscale", image=person.brings(out.getvalue()))
+    offered: list[dict[str, Any]] = []
+
+    async def all_three() -> bool:
+        offered[:] = await person.types("cancel", "request", "")
+        return len(offered) == 3
+
+    await eventually(all_three, "the list is refused")
+    assert offered[-1]["name"] == offered[-1]["value"]

@@ -11,6 +11,7 @@ from bot.model.request import Request
 from bot.replies.cards import Card, CardMaker, draft_row
 from bot.replies.layout import layout_of
 from bot.replies.press import Action, Offer, Press, read_press
+from bot.replies.recipe_words import found_card
 from bot.replies.shelf_words import ON_A_PAGE, Line, shelf_card
 from bot.sandbox.discord.checks import walked
 from tests.replies.test_cards import REQUEST
@@ -115,3 +116,9 @@ def test_buttons_of_before_still_work() -> None:
     assert read_press(f"easel:again:{JOB}") == Press(action=Action.AGAIN, job_id=JOB)
     assert read_press(f"easel:again:{JOB}x") is None
     assert read_press(f"easel:dance:{JOB}") is None
+
+
+def test_a_strangers_recipe_fits() -> None:
+    """Whatever a file says of itself, with every letter escaped, what is told of it fits a message."""
+    facts = {"models": ["*" * 200] * 9, "loras": ["_" * 200] * 40, "sampler": "`" * 200, "seed": 2**53}
+    within_limits(found_card(facts, "@" * 1500, "*" * 1500, "a1111", "ja"))
