@@ -264,6 +264,17 @@ async def test_only_what_is_there_can_be_liked(house: House) -> None:
     assert len((await house.rows())["favourites"]) == len(before) + 1
 
 
+async def test_pages_are_shown_to_whoever_turns_them(house: House) -> None:
+    """Also under what everybody reads: one's own pictures are shown to oneself alone."""
+    await furnish(house, house.victim.id, "a wumbrel fox")
+
+    for book in ("history", "gallery"):
+        turned = await house.send(Entry("button", f"easel:page:{book}:0"), house.victim)
+        assert "wumbrel" in words(turned)
+        assert turned.ephemeral
+        assert not any("wumbrel" in one for one in house.public())
+
+
 async def test_a_private_request_stays_private_by_way_of_a_draft(house: House) -> None:
     """Refused and mended, or reworded first: what comes of a private picture's remix is its member's alone."""
     found = await dialogs_of(house)
