@@ -117,7 +117,7 @@ export class Composer {
     if (option.autocomplete) {
       combobox(input);
       for (const when of ["input", "focus"]) input.addEventListener(when, () => this.complete(option));
-      input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
+      input.addEventListener("blur", () => this.close());
     }
     return input;
   }
