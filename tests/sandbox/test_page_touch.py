@@ -53,7 +53,7 @@ JAPANESE = Language(
     steps=1, imagine="画像生成", gallery="ギャラリー", first="赤い狐", second="青い狐", done="で完成しました",
     vary="少し変える", remix="リミックス", upscale="拡大", recipe="レシピ",
     recipe_words=("レシピ", "青い狐", "シード", "ComfyUI の API 形式"), favourite="お気に入り",
-    favoured="お気に入りに入れました", liked="メンバーのお気に入り", delete="削除",
+    favoured="お気に入りに", liked="メンバーのお気に入り", delete="削除",
     empty="まだお気に入りがありません",
 )  # fmt: skip
 
