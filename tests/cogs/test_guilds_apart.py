@@ -123,6 +123,7 @@ async def town(simcord_env: simcord.Env, simcord_bot: EaselBot) -> Town:
     return town
 
 
+@pytest.mark.timeout(600)  # every id of one guild, on every way into another
 async def test_nothing_crosses_over(town: Town) -> None:
     """Members, cases, strikes, jobs, words, channels of A, named by B's administrator: as if they were nowhere."""
     assert town.unknown == []

@@ -42,7 +42,7 @@ async def test_cancel_reaches_the_worker(postgres_url: str) -> None:
         sent = await person.says("imagine", prompt="a red fox")
         message = await person.until(lambda message: "step" in message.words, sent)
         await person.presses(message, "cancel")
-        assert "Cancelled" in (await person.until(at_rest, sent)).content
+        assert "Cancelled" in (await person.until(at_rest, sent)).words
         assert shared.comfyui is not None
         worker = shared.comfyui.worker
         await eventually(lambda: worker.running is None, "it goes on on the server")

@@ -169,7 +169,7 @@ async def test_rows_of_an_earlier_process_are_taken_up(state: JobState, server: 
         message, settings = person.reply(sent), sandbox.app.settings
         async with sandbox.stopped():
             await _plant(settings.store_url, first, state, server)
-        message.content = "left by an earlier process"
+        message.content, message.components = "left by an earlier process", []
         async with sandbox.restarted():
             done = await person.until(lambda one: "Done in" in one.words or "⚠️" in one.words, sent)
     assert "Done in" in done.words
@@ -408,7 +408,7 @@ async def test_what_was_left_waits_for_discord() -> None:
         sent, first = await delivered(sandbox, person, prompt="first")
         async with sandbox.stopped():
             await _plant(sandbox.app.settings.store_url, first, JobState.DELIVERING, "sandbox")
-        person.reply(sent).content = "left by an earlier process"
+        person.reply(sent).content, person.reply(sent).components = "left by an earlier process", []
         sandbox.discord.world.faults.append(Fault(pattern="GET /users/@me", status=503, times=2))
         async with sandbox.restarted():
             await person.until(lambda one: "Done in" in one.words, sent)
