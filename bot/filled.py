@@ -54,5 +54,6 @@ def _fields(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _attachment(interaction: discord.Interaction[Any], payload: Mapping[str, Any]) -> discord.Attachment:
     """Return a file as discord.py makes it for options; for dialogs it does so only while it still knows them."""
+    # (its state is what makes a file readable, and nothing public gives it)
     state = interaction._state  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return discord.Attachment(data=cast("Any", payload), state=state)

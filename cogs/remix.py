@@ -83,17 +83,18 @@ class RemixDialogs(commands.Cog):
             shown=shown_by(interaction.message),
         )
         asker, standing, private = asker_of(interaction), standing_of(interaction), state.endswith("p")
+        address = None  # with a tick nothing is queued yet
         if ENHANCE in filled.ticked:
             await acknowledge(interaction, ephemeral=True)
         else:
             address = await acknowledge_reply(interaction, private=private)
         try:
             request = await self._services.remix.request(state, typed, asker, standing)
-            if ENHANCE in filled.ticked:
+            if address is not None:
+                await self._services.jobs.submit(request, address, standing)
+            else:
                 card = await self._services.rewording.of_request(request, standing, private=private)
                 await answer_card(interaction, card)
-            else:
-                await self._services.jobs.submit(request, address, standing)  # pyright: ignore[reportPossiblyUnboundVariable] - without a tick it is
         except RequestError as fault:
             await self._give_back(interaction, state, typed, fault)
 
